@@ -1,0 +1,46 @@
+package rbac
+
+import "github.com/pipesecrets/pipesecrets/secrets"
+
+// Grant gives a role in one scope.
+type Grant struct {
+	Scope secrets.Scope
+	Role  Role
+}
+
+// Caller is who asks: a user, a service, or the library's own upkeep as an
+// operator. The host has authenticated it and vouches for its grants. The zero
+// Caller is a service without grants, which may do nothing.
+type Caller struct {
+	// User is the host's immutable id of a user, the ID of that user's scope.
+	// Empty for a service, which has no secrets of its own.
+	User string
+	// Label tells a service from others in events.
+	Label  string
+	Grants []Grant // a caller's own, and those of its teams
+
+	operator bool
+}
+
+// Operator returns the caller for work that nobody asked for: to sweep, rewrap,
+// renew or complete. It may operate on every scope and do nothing else, whatever
+// user or grants are set on it. The label is the host's, and tells operators
+// apart in events.
+func Operator(label string) Caller { return Caller{Label: label, operator: true} }
+
+// IsOperator reports whether the caller was made by [Operator]: for what concerns
+// the installation rather than a scope.
+func (c Caller) IsOperator() bool { return c.operator }
+
+// Name returns how events name the caller: "user:" and the id, "service:" and the
+// label, or "operator:" and the label. The prefix keeps a label from passing for
+// a user.
+func (c Caller) Name() string {
+	switch {
+	case c.operator:
+		return "operator:" + c.Label
+	case c.User != "":
+		return "user:" + c.User
+	}
+	return "service:" + c.Label
+}
