@@ -1,0 +1,33 @@
+// Package stage is the staging protocol: how a run's secrets get onto one or
+// several platforms and off them again so that no crash, pause, retry or
+// takeover at any point leaves one behind, deletes somebody else's, or takes one
+// from a run that still needs it. It is written once, against the small drivers
+// of package provider, and can be used without the rest of pipesecrets.
+//
+// # The protocol
+//
+//  1. Intent. [Ledger.Begin] commits the run, the pins of its versions, and one
+//     [Row] for every object with its final name and idempotency token. Nothing
+//     is created before that commit.
+//  2. Create. The driver makes each object and asks its Opener for the values.
+//     The Opener rechecks the ledger: a stager that was deposed meanwhile, or
+//     whose lease is over by its own monotonic clock, gets none.
+//  3. Record and publish. One [Ledger.Advance] writes the platform's ids and
+//     makes the run Active. Only then are references handed out.
+//  4. End. [Ledger.Close] commits that every object is to go, under a new epoch:
+//     from here no create can pass 2 and no record can pass 3.
+//  5. Remove, by recorded id where there is one, by planned name where a crash
+//     came before the record. What is seen absent is Gone, at once where the
+//     platform's horizon is zero, else when it is still absent a horizon after
+//     the last attempt.
+//
+// Whatever interrupts this, [Engine.Sweep], called from any process, goes on
+// where it stopped.
+//
+// # Two clocks
+//
+// The actor's lease, minutes long, says who stages or removes now: it guards
+// against two processes acting at once. How long the run needs its secrets,
+// days, is moved by Renew: it guards against a run that nobody ends. Both are
+// read on the ledger's clock.
+package stage

@@ -1,0 +1,158 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// Config configures an [Engine].
+type Config struct {
+	Ledger Ledger
+
+	// Targets are the places to stage to. Their names are durable: a row whose
+	// target is missing, or has another location than it was created at, gets
+	// stuck and stays visible; nothing is deleted elsewhere.
+	Targets map[string]provider.Provider
+
+	// Open unseals versions. The engine destroys the values after use.
+	Open func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error)
+
+	// Alive, if not nil, tells whether a run whose time is over is still under
+	// way; an error keeps it. If nil, such a run is taken for ended, but not
+	// before Grace has passed since the engine was made.
+	Alive func(context.Context, secrets.RunID) (bool, error)
+
+	Lease   time.Duration // of an actor; 2 minutes if zero
+	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero
+	MaxNeed time.Duration // how long at most after its start; 30 days if zero
+	MaskFor time.Duration // how long its versions stay pinned after its end; 1 hour if zero
+	Grace   time.Duration // for launchers to come back and renew, after an outage of all; 5 minutes if zero
+}
+
+// Engine runs the protocol. It keeps nothing between calls: any number of
+// engines, in any number of processes, may share one ledger.
+type Engine struct {
+	config Config
+	since  time.Time
+}
+
+// New returns an engine, or a *secrets.InvalidError that names what is missing
+// or out of range in c.
+func New(c Config) (*Engine, error) {
+	if c.Ledger == nil {
+		return nil, &secrets.InvalidError{Field: "config.ledger", Rule: "is required"}
+	}
+	if c.Open == nil {
+		return nil, &secrets.InvalidError{Field: "config.open", Rule: "is required"}
+	}
+	for name, target := range c.Targets {
+		if name == "" || target == nil {
+			return nil, &secrets.InvalidError{Field: "config.targets", Rule: "each needs a name and a driver"}
+		}
+	}
+	for _, d := range []struct {
+		field string
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{"config.lease", &c.Lease, 2 * time.Minute},
+		{"config.need", &c.Need, 24 * time.Hour},
+		{"config.maxneed", &c.MaxNeed, 30 * 24 * time.Hour},
+		{"config.maskfor", &c.MaskFor, time.Hour},
+		{"config.grace", &c.Grace, 5 * time.Minute},
+	} {
+		if *d.value < 0 {
+			return nil, &secrets.InvalidError{Field: d.field, Rule: "may not be negative"}
+		}
+		if *d.value == 0 {
+			*d.value = d.zero
+		}
+	}
+	if c.Need > c.MaxNeed {
+		return nil, &secrets.InvalidError{Field: "config.need", Rule: "may not exceed maxneed"}
+	}
+	return &Engine{c, time.Now()}, nil
+}
+
+// Receipt tells what was staged where for a run, and what became of it. It holds
+// no value.
+type Receipt struct {
+	Run  Run
+	Rows []Row
+}
+
+// Gone reports whether the run is closed: every object was proven absent, or
+// left to another installation.
+func (r Receipt) Gone() bool { return r.Run.Phase == Closed }
+
+// Left returns the rows that are not over.
+func (r Receipt) Left() []Row {
+	var left []Row
+	for _, row := range r.Rows {
+		if !row.State.Over() {
+			left = append(left, row)
+		}
+	}
+	return left
+}
+
+// Receipt reads a run's receipt. ErrNoRun if there is no such run.
+func (e *Engine) Receipt(ctx context.Context, id secrets.RunID) (Receipt, error) {
+	run, rows, err := e.config.Ledger.Load(ctx, id)
+	return Receipt{run, rows}, err
+}
+
+// Renew moves the time until which the run needs its secrets: to Need from now,
+// at most MaxNeed after its start. It answers the time. ErrEnded if the run has
+// ended, ErrNoRun if there is none.
+func (e *Engine) Renew(ctx context.Context, id secrets.RunID, ev ...secrets.Event) (time.Time, error) {
+	return e.config.Ledger.Need(ctx, id, e.config.Need, e.config.MaxNeed, ev...)
+}
+
+// References returns how to refer to what is staged by these rows.
+func (e *Engine) References(rows []Row) []provider.Reference {
+	var refs []provider.Reference
+	for _, row := range rows {
+		driver := e.config.Targets[row.Target]
+		if row.State != Created || driver == nil {
+			continue
+		}
+		for _, ref := range driver.References(row.Object, row.ID) {
+			ref.Target = row.Target
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// event is one about an object. It names each of the object's secrets only where
+// there is one; the run's own events name them all.
+func (e *Engine) event(action secrets.Action, outcome secrets.Outcome, caller, reason string, run Run, row Row) secrets.Event {
+	ev := secrets.Event{
+		Caller: caller, Action: action, Outcome: outcome, Reason: reason,
+		Scope: run.Workspace, Run: run.ID, Target: row.Target,
+	}
+	if len(row.Object.Items) == 1 {
+		ev.Name, ev.Pin = row.Object.Items[0].Name, row.Object.Items[0].Pin
+	}
+	return ev
+}
+
+// codeOf returns the code of a driver's failure.
+func codeOf(err error) provider.Code {
+	var failure *provider.Error
+	switch {
+	case errors.As(err, &failure):
+		return failure.Code
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return provider.Unavailable
+	}
+	return provider.Internal
+}
+
+// transient reports whether another attempt may succeed by itself.
+func transient(c provider.Code) bool { return c == provider.Unavailable || c == provider.Throttled }

@@ -1,0 +1,215 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// Phase is where a run's staging stands.
+type Phase uint8
+
+// The phases, in order.
+const (
+	Staging Phase = iota + 1 // objects are being created
+	Active                   // all are there, references were handed out
+	Ending                   // all are to go
+	Closed                   // all are gone, or the run was ended before it began
+)
+
+var phaseNames = [...]string{"invalid", "staging", "active", "ending", "closed"}
+
+// String returns the phase in a word.
+func (p Phase) String() string {
+	if int(p) >= len(phaseNames) {
+		p = 0
+	}
+	return phaseNames[p]
+}
+
+// State is where one object stands.
+type State uint8
+
+// The states. An object is nowhere in Gone and Released, and may be somewhere
+// in all others.
+const (
+	Intent      State = iota + 1 // to be created, or created and not yet recorded
+	Created                      // its id is recorded
+	Pulling                      // an item was revoked; the object is to be cut down to Row.Object.Items
+	Deleting                     // to be removed, or removed and not yet verified
+	AbsentOnce                   // seen absent; to be seen so again after the horizon
+	Gone                         // proven absent
+	Pending                      // the platform deletes it by itself at a known time
+	Quarantined                  // found by its mark, unknown to the ledger
+	Stuck                        // can't be removed without somebody's help; retried all the same
+	Released                     // left to the installation that this database was cloned from
+)
+
+var stateNames = [...]string{"invalid", "intent", "created", "pulling", "deleting", "absent-once", "gone", "pending",
+	"quarantined", "stuck", "released"}
+
+// String returns the state in a word.
+func (s State) String() string {
+	if int(s) >= len(stateNames) {
+		s = 0
+	}
+	return stateNames[s]
+}
+
+// Over reports whether nothing is left to do for an object in this state.
+func (s State) Over() bool { return s == Gone || s == Released }
+
+// Item is a secret that a run uses.
+type Item struct {
+	provider.Item
+	Scope secrets.Scope // where the version came from
+}
+
+// Run is one run's line in the ledger. It holds no value.
+type Run struct {
+	ID        secrets.RunID
+	Workspace secrets.Scope
+	Caller    string // who launched it, as events name callers
+	Request   []byte // keyed digest of the launch request, to tell a retry from another request
+	Items     []Item
+	Phase     Phase
+	Outcome   string // as the host told when it ended the run
+
+	Epoch   uint64    // grows with every change of actor
+	Actor   time.Time // until when the present actor stages or removes
+	Started time.Time
+	Needed  time.Time // until when the run needs its secrets
+	Ended   time.Time // when it began to end; zero before
+	Masked  time.Time // until when its versions stay pinned, so that its logs can be masked; zero before it ends
+	Pinned  bool      // whether it still pins its versions
+}
+
+// Row is one object's line in the ledger.
+type Row struct {
+	Target   string // the host's durable name of the target
+	Location provider.Location
+	Object   provider.Object // Object.Stage is the row's key
+	ID       string          // the platform's id; "" until recorded
+	State    State
+	Intent   time.Time // when Begin committed it
+	Absent   time.Time // when it was first seen absent in a row; zero otherwise
+	Gone     time.Time // when its state was over
+	Next     time.Time // when to try again; zero for at once
+	Attempts int       // failed ones in a row
+	Code     provider.Code
+}
+
+// Terms are the times granted to a new run, counted from the commit.
+type Terms struct {
+	Lease time.Duration // for the actor
+	Need  time.Duration // for the run
+}
+
+// Closing says how a run ends.
+type Closing struct {
+	Outcome string
+	Lease   time.Duration // for the actor who removes
+	MaskFor time.Duration // how long the versions stay pinned
+
+	// Overdue ends the run only if its time is over at the commit: Staging and
+	// the actor's lease has passed, or Active and Needed has passed. ErrHeld
+	// otherwise. So no renewal is lost to a sweep that looked a moment earlier.
+	Overdue bool
+}
+
+// Stats is what a ledger tells of itself.
+type Stats struct {
+	LastSweep    time.Time // zero if there was none
+	OldestStaged time.Time // the earliest Intent of an object that is not over; zero if there is none
+	Staged       int       // objects that are not over
+	Stuck        int       // of these, those in state Stuck
+}
+
+// Errors that callers tell apart with errors.Is.
+var (
+	ErrNoRun  = errors.New("stage: no such run")
+	ErrRunID  = errors.New("stage: run id was used before")
+	ErrMoved  = errors.New("stage: a chosen version is no longer current")
+	ErrFenced = errors.New("stage: another actor took over")
+	ErrHeld   = errors.New("stage: another actor is at work")
+	ErrEnded  = errors.New("stage: run has ended")
+)
+
+// Ledger remembers runs and their objects. It shares its database with the
+// store of secrets: what a method changes, the pins it takes and drops, and the
+// events that tell of it are one commit, durable before the call returns. Its
+// clock is the database's, or the host's where the database has none. Events
+// with a zero At get the commit's time.
+//
+// A commit whose outcome is unknown is read again with Load before anything
+// else is done. Implementations are safe for concurrent use by several
+// goroutines and processes.
+type Ledger interface {
+	// Begin opens a run in phase Staging with epoch 1 and its rows in state
+	// Intent, pins the version of every item, and marks each secret as used now
+	// by this run. Run.ID, Workspace, Caller, Request and Items are the
+	// caller's, as are Target, Location and Object of each row; the ledger sets
+	// the rest and answers the run. ErrRunID if the id was ever seen, a
+	// tombstone's included; ErrMoved if an item's version is not its secret's
+	// current one or the secret is deleted. On an error nothing has changed.
+	Begin(ctx context.Context, r Run, rows []Row, t Terms, ev ...secrets.Event) (Run, error)
+
+	// Load returns a run and its rows, in the order of Begin. ErrNoRun if there
+	// is none.
+	Load(ctx context.Context, id secrets.RunID) (Run, []Row, error)
+
+	// Take makes the caller the actor of a run for the lease: the epoch grows by
+	// one. ErrHeld while the lease of another runs, ErrNoRun if there is no such
+	// run.
+	Take(ctx context.Context, id secrets.RunID, lease time.Duration) (Run, error)
+
+	// Advance moves a run from r.Phase to the phase to, renews the actor's lease,
+	// and stores the given rows whole, by Object.Stage; other rows stay. ErrFenced,
+	// and no change, if the stored epoch or phase is not r's. When to is Closed the
+	// run's times stay as they are. It answers the run as stored.
+	Advance(ctx context.Context, r Run, to Phase, lease time.Duration, rows []Row, ev ...secrets.Event) (Run, error)
+
+	// Need moves the time until which the run needs its secrets to d from now,
+	// never back, and never past limit after its start. It answers the time.
+	// ErrEnded if the run is neither Staging nor Active, ErrNoRun if there is none.
+	Need(ctx context.Context, id secrets.RunID, d, limit time.Duration, ev ...secrets.Event) (time.Time, error)
+
+	// Close begins the end of a run. From Staging and Active it moves to Ending
+	// under the next epoch, whoever the actor was, with the caller as actor;
+	// rows that are not over become Deleting with Next and Attempts zero; Ended, Masked and Outcome
+	// are set. A run that is Ending or Closed stays as it is, events included:
+	// they are not recorded again. An unknown run leaves a tombstone: a Closed run
+	// with no rows, that bars a later Begin. It answers the run and its rows.
+	Close(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
+
+	// Due returns up to n runs, the longest due first, for which something is to
+	// be done now: Staging whose actor's lease is over; Active that are needed no
+	// longer, or have a row that is Pulling or Deleting or AbsentOnce with Next in
+	// the past and whose actor's lease is over; Ending whose actor's lease is over
+	// and that have a row that is not over with Next in the past, or no row that
+	// is not over; Closed that still pin their versions and whose Masked is in the
+	// past. Its cost grows with what is due, not with what the ledger has seen.
+	Due(ctx context.Context, n int) ([]Run, error)
+
+	// Release drops the pins of a Closed run whose Masked is in the past, and
+	// the versions that nobody pins any more and that are not current. For
+	// another run it does nothing.
+	Release(ctx context.Context, id secrets.RunID) error
+
+	// UsedBy returns the runs in phase Staging or Active with an item of the
+	// secret.
+	UsedBy(ctx context.Context, id secrets.ID) ([]Run, error)
+
+	// Swept records that a sweep ended now.
+	Swept(ctx context.Context, ev ...secrets.Event) error
+
+	// Known answers which of the objects, named by their names on the platform
+	// at this location, have a row that is not over.
+	Known(ctx context.Context, l provider.Location, names []string) (map[string]bool, error)
+
+	// Stats answers what the ledger holds.
+	Stats(ctx context.Context) (Stats, error)
+}
