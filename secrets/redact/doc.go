@@ -1,0 +1,54 @@
+// Package redact masks the secrets of one launch in what the launch prints:
+// streams, strings and slog records.
+//
+// A [Redactor] is compiled from the values that a launch was given and shared by
+// all of its streams. Each place where a value stands is replaced by a mark,
+// "[secret:NAME]" unless the host chooses another.
+//
+// # What is masked
+//
+// The forms of a value, which for now are its bytes as they are, with and without
+// the white space around them: no encoding, quoting, wrapping or part of them. A
+// value shorter than [Options].Short bytes
+// is not masked; [Redactor.Short] names those. Masking lowers the risk of an
+// accident. It is no defence against a program that wants to tell: whoever may
+// use a secret can print it in a way that no redactor knows.
+//
+// All occurrences count, also those that overlap, lie inside each other, or
+// overlap with themselves. Occurrences that share a byte make one run, and a run
+// becomes one mark, so that the number of marks doesn't tell what lay beneath.
+// Occurrences that merely touch stay two. A run is named by the occurrence that
+// begins first, the longest of these, and of two secrets with equal values by
+// the lower name.
+//
+// A mark may not hold a form, or the output would hold one again. If any name's
+// mark does, all names get "***" instead, and nothing if that holds one too. A
+// form that only arises where a mark meets its surroundings is not looked for.
+//
+// # Streams
+//
+// What a [Writer] passes on does not depend on how the stream was cut into
+// writes. It holds back only what it can't decide: the bytes from the first
+// position on at which a form may have begun, never more than
+// [Redactor.MaxHold]. A prompt or a progress bar that ends in no beginning of a
+// form passes at once. [Writer.Flush] has what happens to the bytes held.
+//
+// # The end
+//
+// [Redactor.Close] wipes the forms. From then on nothing passes: [ErrClosed]
+// from writers and log handlers, a bare mark from [Redactor.String]. Wiping is
+// best effort, as it is for [secrets.Value].
+//
+// A Redactor, its writers and its handlers can't be printed: whatever formats,
+// encodes or reflects on them finds addresses, neither forms nor held bytes.
+//
+// # Cost
+//
+// The algorithm is the plain one. At each byte of the stream, every form that
+// begins with that byte is compared: n bytes cost O(n·k) for k forms with the
+// same first byte where comparisons fail early, as they do in logs, and
+// O(n·S) at worst, where S is the size of all forms together and the stream is
+// made to nearly match them. Each Write compares the bytes held once more. A
+// Writer keeps about 32 KiB and MaxHold bytes; compiling sorts the forms, anew
+// with each [Redactor.Add].
+package redact

@@ -1,0 +1,66 @@
+package redact
+
+// What is left in memory can't be seen from outside.
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"testing"
+
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+func TestCloseWipesTheForms(t *testing.T) {
+	plain := []byte(rand.Text())
+	a, _ := secrets.ParseName("AA")
+	b, _ := secrets.ParseName("BB")
+	v, err := secrets.NewValue(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(map[secrets.Name]secrets.Value{b: v}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := r.core().set.forms[0].bytes
+	if err := r.Add(a, v); err != nil { // takes the place of BB's
+		t.Fatal(err)
+	}
+	first := r.core().set.forms[0].bytes
+	if !bytes.Equal(first, plain) || bytes.Equal(second, plain) {
+		t.Error("of two forms with equal bytes, the one that is of no use was not wiped")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !zero(first) {
+		t.Error("Close left a form")
+	}
+}
+
+func TestAStreamKeepsOnlyWhatItHolds(t *testing.T) {
+	v, err := secrets.NewValue([]byte("abcdefgh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _ := secrets.ParseName("AA")
+	r, err := New(map[secrets.Name]secrets.Value{name: v}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := r.Writer(io.Discard)
+	_, _ = io.WriteString(w, "abcdefgh and abc")
+	held := w.stream().tail.text
+	if string(held) != "abc" || !zero(held[len(held):cap(held)]) {
+		t.Errorf("held %q, then %q", held, held[len(held):cap(held)])
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !zero(held) || w.stream().tail.text != nil {
+		t.Errorf("Close left %q", held)
+	}
+}
+
+func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
