@@ -1,0 +1,229 @@
+//go:build unix
+
+package hpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/nextflow"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// Create makes the run's directory and writes its files. It leaves nothing
+// behind when it fails, short of a crash.
+func (d *Driver) Create(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+	const op = "create"
+	root, err := openRoot(d.config.Root)
+	if err != nil {
+		return "", failed(op, err)
+	}
+	defer root.Close()
+
+	name := dirName(o)
+	dir, err := makeDir(root, name)
+	if errors.Is(err, fs.ErrExist) {
+		return "", &provider.Error{Op: op, Code: provider.Taken}
+	}
+	if err != nil {
+		return "", errors.Join(failed(op, err), undo(root, name))
+	}
+	defer dir.Close()
+	id, err := d.fill(ctx, root, dir, open)
+	if err != nil {
+		return "", errors.Join(err, undo(root, name))
+	}
+	return id, nil
+}
+
+// undo removes what a failed Create made. If that fails too, the ledger still
+// has the name.
+func undo(root *os.Root, name string) error {
+	if err := removeTree(root, name); err != nil {
+		return failed("undo create", err)
+	}
+	return nil
+}
+
+// fill asks for the values and writes them into the new, empty directory. From
+// the moment the values are known, removing the directory makes every later
+// write fail, so that a launcher that is paused here can't leave anything.
+func (d *Driver) fill(ctx context.Context, root, dir *os.Root, open provider.Opener) (string, error) {
+	const op = "create"
+	info, err := dir.Stat(".")
+	if err != nil {
+		return "", failed(op, err)
+	}
+	if ctx.Err() != nil {
+		return "", failed(op, ctx.Err())
+	}
+	values, err := open(ctx)
+	if err != nil {
+		return "", err
+	}
+	files, err := makeDir(dir, filesDir)
+	if err != nil {
+		return "", failed(op, err)
+	}
+	defer files.Close()
+	for name, value := range values {
+		if ctx.Err() != nil {
+			return "", failed(op, ctx.Err())
+		}
+		err := value.Reveal(func(plain []byte) error {
+			return createFile(files, name.String(), func(w io.Writer) error {
+				_, err := w.Write(plain)
+				return err
+			})
+		})
+		if err != nil {
+			return "", failed(op, err)
+		}
+	}
+	for _, file := range d.joint() {
+		err := createFile(dir, file.name, func(w io.Writer) error { return file.write(w, values) })
+		if err != nil {
+			return "", failed(op, err)
+		}
+	}
+	for _, r := range []*os.Root{files, dir, root} {
+		if err := syncDir(r); err != nil {
+			return "", failed(op, err)
+		}
+	}
+	return inode(info), nil
+}
+
+// Withdraw rewrites what holds several secrets and removes the files of those
+// that are no longer among o.Items. What a task or Nextflow put beside them may
+// hold the withdrawn value and is removed too.
+func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
+	const op = "withdraw"
+	root, err := openRoot(d.config.Root)
+	if err != nil {
+		return failed(op, err)
+	}
+	defer root.Close()
+	switch presence, _, err := probe(root, dirName(o), id); {
+	case err != nil:
+		return failed(op, err)
+	case presence == provider.Absent:
+		return nil
+	case presence != provider.Present:
+		return &provider.Error{Op: op, Code: provider.NotOurs}
+	}
+	dir, err := root.OpenRoot(dirName(o))
+	if err != nil {
+		return failed(op, err)
+	}
+	defer dir.Close()
+	values, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := dir.OpenRoot(filesDir)
+	if err != nil {
+		return failed(op, err)
+	}
+	defer files.Close()
+	err = prune(files, func(name string) bool {
+		parsed, err := secrets.ParseName(name)
+		return err == nil && !values[parsed].IsZero()
+	})
+	if err != nil {
+		return failed(op, err)
+	}
+	joint := d.joint()
+	err = prune(dir, func(name string) bool {
+		return name == filesDir || slices.ContainsFunc(joint, func(f jointFile) bool { return f.name == name })
+	})
+	if err != nil {
+		return failed(op, err)
+	}
+	for _, file := range joint {
+		// A job may be about to read the file: it finds the old or the new one.
+		fresh := file.name + ".new"
+		err := createFile(dir, fresh, func(w io.Writer) error { return file.write(w, values) })
+		if err != nil {
+			return failed(op, err)
+		}
+		if err := dir.Rename(fresh, file.name); err != nil {
+			return failed(op, err)
+		}
+	}
+	for _, r := range []*os.Root{files, dir} {
+		if err := syncDir(r); err != nil {
+			return failed(op, err)
+		}
+	}
+	return nil
+}
+
+// jointFile is a file that holds all secrets of a run.
+type jointFile struct {
+	name  string
+	write func(io.Writer, map[secrets.Name]secrets.Value) error
+}
+
+func (d *Driver) joint() []jointFile {
+	var files []jointFile
+	if !d.config.NoEnv {
+		files = append(files, jointFile{envFile, writeEnv})
+	}
+	if !d.config.NoStore {
+		files = append(files, jointFile{storeFile, nextflow.WriteStore})
+	}
+	return files
+}
+
+// makeDir creates a directory of mode 0700, whatever the umask, and opens it.
+func makeDir(parent *os.Root, name string) (*os.Root, error) {
+	if err := parent.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	// A umask of 0777 leaves a mode with which it can't even be opened. Nobody
+	// else can write in the parent, so that nobody can swap what is named here.
+	if err := parent.Chmod(name, 0o700); err != nil {
+		return nil, err
+	}
+	return parent.OpenRoot(name)
+}
+
+// createFile creates a file of mode 0600, whatever the umask, and syncs what
+// write puts into it. O_EXCL keeps it from following a link or opening anything
+// that is there already.
+func createFile(dir *os.Root, name string, write func(io.Writer) error) (err error) {
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Chmod(0o600); err != nil {
+		return err
+	}
+	if err := write(f); err != nil { // unbuffered: a buffer would keep plaintext
+		return err
+	}
+	return f.Sync()
+}
+
+func syncDir(r *os.Root) error {
+	dir, err := r.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// inode is the id of a directory: it tells it from another one that took its
+// name. The device number is left out, since a remount may change it.
+func inode(info fs.FileInfo) string {
+	return strconv.FormatUint(uint64(info.Sys().(*syscall.Stat_t).Ino), 10)
+}

@@ -1,0 +1,32 @@
+//go:build unix
+
+// Package hpc stages a run's secrets as files on a POSIX filesystem that batch
+// jobs read: one directory of mode 0700 per run, with files of mode 0600.
+//
+//	ROOT/psec-MARK-NONCE/
+//	    env.sh        export NAME='...' for every secret; for any POSIX shell to source
+//	    store.json    Nextflow's own store file, for NXF_SECRETS_FILE
+//	    files/NAME    the bytes of one secret and nothing else
+//
+// [Driver.Environment] names them for a job: paths only, so that nothing of a
+// value stands in a job's script, arguments or submitted environment.
+//
+// # Files
+//
+// The root must be a directory that nobody else can swap or write in: every
+// parent belongs to root or to the launcher and is writable by its owner only,
+// or is sticky as /tmp is. Run directories have unguessable names. Every file is
+// created by O_EXCL with its mode in the open call and again on the descriptor,
+// whatever the umask; files and directories are synced before their references
+// are handed out. All access goes through os.Root, so that no link inside leads
+// out.
+//
+// Creating makes the empty directory first and asks for the values then: a
+// launcher that was paused in between and has been cleaned up after finds its
+// fence closed, and one that is paused later writes into a directory that is
+// gone, which fails.
+//
+// Removing takes the whole directory, with whatever a task or Nextflow left in
+// it, and syncs the root. Removed is not wiped: snapshots, backups and the
+// disk's own blocks are out of reach.
+package hpc

@@ -1,0 +1,173 @@
+//go:build unix
+
+package hpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"iter"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/nextflow"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// Config configures a [Driver].
+type Config struct {
+	// Root is the absolute path of an existing directory, visible under the same
+	// path to the launcher and the jobs, and used by this driver only.
+	Root string
+
+	// NoEnv leaves out env.sh. A value with a NUL byte, which no environment can
+	// carry, is refused otherwise.
+	NoEnv bool
+
+	// NoStore leaves out store.json. A value that is not valid UTF-8, which JSON
+	// can't carry, is refused otherwise.
+	NoStore bool
+}
+
+// Names of what a run's directory holds.
+const (
+	envFile   = "env.sh"
+	storeFile = "store.json"
+	filesDir  = "files"
+	prefix    = "psec-"
+)
+
+// Kind is the Kind of this driver's locations and references.
+const Kind = "file"
+
+// Driver is the provider for one root. It holds no open file and needs no
+// closing.
+type Driver struct {
+	config  Config
+	horizon time.Duration
+}
+
+var (
+	_ provider.Provider   = (*Driver)(nil)
+	_ provider.Lister     = (*Driver)(nil)
+	_ provider.Withdrawer = (*Driver)(nil)
+)
+
+// New returns a driver for the root, or a *secrets.InvalidError for the field
+// "staging root" if somebody else could swap it or write in it. The same check
+// is made again at every use.
+func New(c Config) (*Driver, error) {
+	root, err := openRoot(c.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	horizon, err := horizonOf(root)
+	if err != nil {
+		return nil, err
+	}
+	return &Driver{config: c, horizon: horizon}, nil
+}
+
+// Location answers the root's path.
+func (d *Driver) Location() provider.Location {
+	return provider.Location{Kind: Kind, Place: d.config.Root}
+}
+
+// Capabilities answers a horizon of zero where the root lies on a filesystem
+// known to be local, and ten minutes elsewhere, since a client of a network
+// filesystem may see an old directory for as long as it caches it.
+func (d *Driver) Capabilities() provider.Capabilities {
+	return provider.Capabilities{Horizon: d.horizon, CreateTimeout: time.Minute, Concurrency: 4}
+}
+
+var errNUL = &secrets.InvalidError{Field: "value", Rule: "may hold no NUL byte to stand in an environment"}
+
+// Carries refuses a value with a NUL byte unless NoEnv, and one that is not
+// valid UTF-8 unless NoStore.
+func (d *Driver) Carries(_ secrets.Name, v secrets.Value) error {
+	if !d.config.NoEnv {
+		err := v.Reveal(func(plain []byte) error {
+			if bytes.IndexByte(plain, 0) >= 0 {
+				return errNUL
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !d.config.NoStore {
+		return nextflow.Carries(v)
+	}
+	return nil
+}
+
+// Plan puts all items of a run into one directory.
+func (d *Driver) Plan(_ secrets.RunID, items []provider.Item, nonce func() string) ([]provider.Object, error) {
+	return []provider.Object{{Name: nonce(), Items: items}}, nil
+}
+
+// dirName is the name of an object's directory: the mark tells whose it is, the
+// nonce can't be guessed by whoever would like to be there first.
+func dirName(o provider.Object) string {
+	return prefix + hex.EncodeToString(o.Mark[:]) + "-" + o.Name
+}
+
+// References returns the path of each secret's own file.
+func (d *Driver) References(o provider.Object, _ string) []provider.Reference {
+	refs := make([]provider.Reference, len(o.Items))
+	for i, item := range o.Items {
+		refs[i] = provider.Reference{
+			Name: item.Name, Kind: Kind,
+			Locator: filepath.Join(d.config.Root, dirName(o), filesDir, item.Name.String()),
+		}
+	}
+	return refs
+}
+
+// Environment returns what a job needs to know to find what was staged for it:
+// PIPESECRETS_DIR, the directory with one file per secret; PIPESECRETS_ENV, the
+// file to source; NXF_SECRETS_FILE, the file that Nextflow reads. It holds paths
+// only. References of other drivers are passed over; it is empty if none of this
+// driver's is among them.
+func (d *Driver) Environment(refs []provider.Reference) map[string]string {
+	env := map[string]string{}
+	for _, ref := range refs {
+		dir, ok := strings.CutPrefix(filepath.Dir(filepath.Dir(ref.Locator)), filepath.Clean(d.config.Root)+"/")
+		if ref.Kind != Kind || !ok || !strings.HasPrefix(dir, prefix) {
+			continue
+		}
+		dir = filepath.Join(d.config.Root, dir)
+		env["PIPESECRETS_DIR"] = filepath.Join(dir, filesDir)
+		if !d.config.NoEnv {
+			env["PIPESECRETS_ENV"] = filepath.Join(dir, envFile)
+		}
+		if !d.config.NoStore {
+			env["NXF_SECRETS_FILE"] = filepath.Join(dir, storeFile)
+		}
+		break // a run has one directory
+	}
+	return env
+}
+
+// List yields the directories that carry the mark.
+func (d *Driver) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+	return func(yield func(provider.Object, error) bool) {
+		names, err := d.readRoot(ctx)
+		if err != nil {
+			yield(provider.Object{}, err)
+			return
+		}
+		ours := dirName(provider.Object{Mark: mark})
+		for _, name := range names {
+			if nonce, ok := strings.CutPrefix(name, ours); ok {
+				if !yield(provider.Object{Name: nonce, Mark: mark}, nil) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,402 @@
+//go:build unix
+
+package hpc_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pipesecrets/pipesecrets/internal/component"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/hpc"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+func newDriver(t *testing.T, c hpc.Config) (*hpc.Driver, string) {
+	t.Helper()
+	if c.Root == "" {
+		c.Root = t.TempDir()
+	}
+	d, err := hpc.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, c.Root
+}
+
+func name(t testing.TB, s string) secrets.Name {
+	t.Helper()
+	n, err := secrets.ParseName(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// staged is an object and the values that go into it.
+func staged(t testing.TB, plain map[string][]byte) (provider.Object, provider.Opener) {
+	t.Helper()
+	o := provider.Object{Name: strings.ToLower(rand.Text()), Mark: [16]byte{1, 2, 3}}
+	values := map[secrets.Name]secrets.Value{}
+	for n, p := range plain {
+		v, err := secrets.NewValue(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[name(t, n)] = v
+		o.Items = append(o.Items, provider.Item{Name: name(t, n)})
+	}
+	return o, func(context.Context) (map[secrets.Name]secrets.Value, error) { return values, nil }
+}
+
+func canary() []byte { return []byte(rand.Text()) }
+
+// only returns the one directory in the root.
+func only(t *testing.T, root string) string {
+	t.Helper()
+	entries, err := os.ReadDir(root)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("root has %d entries, want 1 (%v)", len(entries), err)
+	}
+	return filepath.Join(root, entries[0].Name())
+}
+
+func empty(t *testing.T, root string) {
+	t.Helper()
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
+		t.Errorf("root has %d entries, want none (%v)", len(entries), err)
+	}
+}
+
+func TestAJobFindsExactBytesInFilesOfModes0600And0700WhateverTheUmask(t *testing.T) {
+	plain := map[string][]byte{"PEM_KEY": []byte("-----BEGIN X-----\nab'c\n-----END X-----\n\n"), "TOKEN": canary()}
+	for umask := range 0o1000 {
+		if testing.Short() && umask%37 != 0 && umask != 0o777 {
+			continue
+		}
+		d, root := newDriver(t, hpc.Config{})
+		o, open := staged(t, plain)
+		old := syscall.Umask(umask)
+		id, err := d.Create(t.Context(), o, open)
+		syscall.Umask(old)
+		if err != nil || id == "" {
+			t.Fatalf("umask %04o: %v", umask, err)
+		}
+		env := d.Environment(d.References(o, id))
+		for n, want := range plain {
+			got, err := os.ReadFile(filepath.Join(env["PIPESECRETS_DIR"], n))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("umask %04o: %s is not what was staged (%v)", umask, n, err)
+			}
+		}
+		count := 0
+		err = filepath.WalkDir(only(t, root), func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := e.Info()
+			want := fs.FileMode(0o600)
+			if e.IsDir() {
+				want = 0o700
+			}
+			if count++; info.Mode().Perm() != want {
+				t.Errorf("umask %04o: %s has mode %04o", umask, e.Name(), info.Mode().Perm())
+			}
+			return err
+		})
+		if err != nil || count != 6 {
+			t.Fatalf("umask %04o: %d files and directories, want 6 (%v)", umask, count, err)
+		}
+		if err := d.Remove(t.Context(), o, id); err != nil {
+			t.Fatal(err)
+		}
+		empty(t, root)
+		if err := os.Remove(root); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEnvironmentHoldsPathsOnlyAndOfThisDriverOnly(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := only(t, root)
+	want := map[string]string{
+		"PIPESECRETS_DIR":  dir + "/files",
+		"PIPESECRETS_ENV":  dir + "/env.sh",
+		"NXF_SECRETS_FILE": dir + "/store.json",
+	}
+	refs := append([]provider.Reference{{Kind: "arn", Locator: "elsewhere"}, {Kind: "file", Locator: "/etc/x/y"}}, d.References(o, id)...)
+	if diff := cmp.Diff(want, d.Environment(refs)); diff != "" {
+		t.Error(diff)
+	}
+	if got := d.Environment(refs[:2]); len(got) != 0 {
+		t.Errorf("references of others gave %v", got)
+	}
+}
+
+func TestAValueThatADeliveryCanNotCarryIsRefusedByRule(t *testing.T) {
+	for _, c := range []struct {
+		value          string
+		noEnv, noStore bool
+		rule           string // "" if it is carried
+	}{
+		{"plain", false, false, ""},
+		{"line\nbreak 'quote' \"double\" \\ ` $x", false, false, ""},
+		{"a\x00b", false, false, "NUL"},
+		{"a\x00b", true, false, ""},
+		{"a\xffb", false, false, "UTF-8"},
+		{"a\xffb", false, true, ""},
+		{"a\x00\xffb", true, true, ""},
+		{"a\x00\xffb", true, false, "UTF-8"},
+	} {
+		d, _ := newDriver(t, hpc.Config{NoEnv: c.noEnv, NoStore: c.noStore})
+		v, err := secrets.NewValue([]byte(c.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.Carries(name(t, "TOKEN"), v)
+		var invalid *secrets.InvalidError
+		switch {
+		case c.rule == "" && err != nil:
+			t.Errorf("%+v: %v", c, err)
+		case c.rule != "" && (!errors.As(err, &invalid) || invalid.Field != "value" || !strings.Contains(invalid.Rule, c.rule)):
+			t.Errorf("%+v: got %v", c, err)
+		}
+		if err == nil { // what is said to be carried is
+			o, open := staged(t, map[string][]byte{"TOKEN": []byte(c.value)})
+			if _, err := d.Create(t.Context(), o, open); err != nil {
+				t.Errorf("%+v: create: %v", c, err)
+			}
+		}
+	}
+}
+
+func TestAStagerWhoseFenceIsClosedLeavesNothing(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	fenced := errors.New("fenced")
+	o, _ := staged(t, map[string][]byte{"TOKEN": canary()})
+	_, err := d.Create(t.Context(), o, func(context.Context) (map[secrets.Name]secrets.Value, error) {
+		only(t, root) // the directory is made before the values are asked for
+		return nil, fenced
+	})
+	if !errors.Is(err, fenced) {
+		t.Errorf("got %v", err)
+	}
+	empty(t, root)
+}
+
+func TestAStagerThatIsPausedAfterTheFenceAndCleanedUpAfterWritesNothing(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	_, err := d.Create(t.Context(), o, func(ctx context.Context) (map[secrets.Name]secrets.Value, error) {
+		values, err := open(ctx)
+		// The pause: another process ends the run, knowing only the planned name.
+		if err := d.Remove(ctx, o, ""); err != nil {
+			t.Error(err)
+		}
+		return values, err
+	})
+	if err == nil {
+		t.Error("it went on and said that it had created")
+	}
+	empty(t, root)
+}
+
+func TestRemoveTakesWhateverATaskLeftInThereToo(t *testing.T) {
+	for _, uid := range []int{0, 1234} {
+		t.Run(fmt.Sprint("uid ", uid), func(t *testing.T) {
+			if uid != 0 {
+				component.Root(t)
+				asUser(t, uid)
+				return
+			}
+			removeLeftovers(t)
+		})
+	}
+}
+
+func removeLeftovers(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("stays"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := only(t, root)
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, ".nf-0123.secrets"), canary(), 0o600),
+		os.MkdirAll(filepath.Join(dir, "work", "deep", "er"), 0o700),
+		os.WriteFile(filepath.Join(dir, "work", "deep", "x"), canary(), 0o400),
+		os.Symlink(outside, filepath.Join(dir, "link")),
+		os.Symlink(filepath.Dir(outside), filepath.Join(dir, "work", "link-to-dir")),
+		syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600),
+		os.Chmod(filepath.Join(dir, "work", "deep", "er"), 0),
+		os.Chmod(filepath.Join(dir, "work", "deep"), 0),
+		os.Chmod(filepath.Join(dir, "files"), 0o500),
+		os.Chmod(dir, 0o500),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Remove(t.Context(), o, id); err != nil {
+		t.Error(err)
+	}
+	empty(t, root)
+	if _, err := os.Stat(outside); err != nil {
+		t.Error("what a link pointed to is gone:", err)
+	}
+	presence, _, err := d.Probe(t.Context(), o, id)
+	if err != nil || presence != provider.Absent {
+		t.Errorf("probe says %v, %v", presence, err)
+	}
+	if err := d.Remove(t.Context(), o, id); err != nil {
+		t.Error("removing what is gone:", err)
+	}
+}
+
+func TestWhatIsNotOursIsNeverRemoved(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := only(t, root)
+	// Somebody moved ours away and put another directory in its place.
+	if err := errors.Join(os.Rename(dir, dir+".moved"), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	presence, _, err := d.Probe(t.Context(), o, id)
+	if err != nil || presence != provider.Foreign {
+		t.Errorf("probe says %v, %v", presence, err)
+	}
+	var failure *provider.Error
+	if err := d.Remove(t.Context(), o, id); !errors.As(err, &failure) || failure.Code != provider.NotOurs {
+		t.Errorf("remove says %v", err)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnExistingObjectIsNotOpenedByCreate(t *testing.T) {
+	d, _ := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	if _, err := d.Create(t.Context(), o, open); err != nil {
+		t.Fatal(err)
+	}
+	var failure *provider.Error
+	_, err := d.Create(t.Context(), o, func(context.Context) (map[secrets.Name]secrets.Value, error) {
+		t.Error("values were asked for")
+		return nil, nil
+	})
+	if !errors.As(err, &failure) || failure.Code != provider.Taken {
+		t.Errorf("got %v", err)
+	}
+	if presence, _, _ := d.Probe(t.Context(), o, ""); presence != provider.Present {
+		t.Error("the first one's object is gone")
+	}
+}
+
+func TestWithdrawLeavesTheOthersAndNothingOfTheWithdrawn(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	gone, stays := canary(), canary()
+	o, open := staged(t, map[string][]byte{"GONE": gone, "STAYS": stays})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := only(t, root)
+	if err := os.WriteFile(filepath.Join(dir, ".nf-0123.secrets"), gone, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, rest := staged(t, map[string][]byte{"STAYS": stays})
+	for range 2 { // it may be repeated
+		if err := d.Withdraw(t.Context(), o, id, rest); err != nil {
+			t.Fatal(err)
+		}
+		var all []byte
+		files := 0
+		err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				content, err := os.ReadFile(path)
+				all = append(all, content...)
+				files++
+				return err
+			}
+			return err
+		})
+		if err != nil || files != 3 || bytes.Contains(all, gone) || bytes.Count(all, stays) != 3 {
+			t.Fatalf("%d files; the withdrawn one is there: %t; the other %d times (%v)",
+				files, bytes.Contains(all, gone), bytes.Count(all, stays), err)
+		}
+	}
+}
+
+func TestListYieldsWhatCarriesTheMark(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	want := map[string]bool{}
+	for range 3 {
+		o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+		if _, err := d.Create(t.Context(), o, open); err != nil {
+			t.Fatal(err)
+		}
+		want[o.Name] = true
+	}
+	other, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	other.Mark[15] = 9
+	if _, err := d.Create(t.Context(), other, open); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(root, "somebody-elses"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for o, err := range d.List(t.Context(), [16]byte{1, 2, 3}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[o.Name] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACancelledCallDoesNothing(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	if _, err := d.Create(ctx, o, open); err == nil {
+		t.Error("created")
+	}
+	if _, _, err := d.Probe(ctx, o, ""); err == nil {
+		t.Error("a look that did not happen is no answer")
+	}
+	if err := d.Remove(ctx, o, ""); err == nil {
+		t.Error("removed")
+	}
+	empty(t, root)
+}
