@@ -45,12 +45,11 @@ type Capabilities struct {
 	// Horizon is how long after an attempt to create an object the platform may
 	// still show it late or not at all. Zero: one look proves absence.
 	Horizon time.Duration
-	// CreateTimeout bounds one Create; 30 seconds if zero.
+	// CreateTimeout bounds one Create; 30 seconds if zero. Other calls are bounded
+	// by 30 seconds.
 	CreateTimeout time.Duration
 	// Concurrency is how many calls may run at once; 1 if zero.
 	Concurrency int
-	// PerSecond is how many calls the platform takes; no limit if zero.
-	PerSecond float64
 }
 
 // Item is one secret to stage: its name, and the version that was chosen.

@@ -25,6 +25,8 @@ func (policy Policy) Decide(c Caller, p Permission, s, organization secrets.Scop
 	switch {
 	case policy.roles == nil:
 		return Decision{Why: "the zero policy denies everything"}
+	case !c.valid():
+		return Decision{Why: "the caller's user or label is malformed"}
 	case s.Check() != nil:
 		return Decision{Why: "the scope is invalid"}
 	case !p.valid():

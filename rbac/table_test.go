@@ -31,7 +31,7 @@ func parent(s secrets.Scope) secrets.Scope {
 	return secrets.Scope{}
 }
 
-func grants(g ...Grant) Caller { return Caller{User: "1", Label: "a label", Grants: g} }
+func grants(g ...Grant) Caller { return Caller{User: "1", Label: "a-label", Grants: g} }
 
 func service(g ...Grant) Caller { return Caller{Label: "1", Grants: g} }
 

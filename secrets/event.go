@@ -43,7 +43,7 @@ const (
 
 // Event is one line of the audit log: who did what to what, and how it ended.
 // It never holds a value, nor text from outside that might quote one: Reason is
-// one of the library's own phrases.
+// one of the library's own phrases, or the host's word for how a run ended.
 type Event struct {
 	At      time.Time
 	Caller  string // "user:ID", "service:LABEL" or "operator:LABEL"

@@ -295,6 +295,9 @@ func TestWhatIsNotOursIsNeverRemoved(t *testing.T) {
 	if err := d.Remove(t.Context(), o, id); !errors.As(err, &failure) || failure.Code != provider.NotOurs {
 		t.Errorf("remove says %v", err)
 	}
+	if err := d.Withdraw(t.Context(), o, id, open); !errors.As(err, &failure) || failure.Code != provider.NotOurs {
+		t.Errorf("withdraw says %v", err)
+	}
 	if _, err := os.Stat(dir); err != nil {
 		t.Error(err)
 	}

@@ -14,7 +14,7 @@
 //     whose lease is over by its own monotonic clock, gets none.
 //  3. Record and publish. One [Ledger.Advance] writes the platform's ids and
 //     makes the run Active. Only then are references handed out.
-//  4. End. [Ledger.Close] commits that every object is to go, under a new epoch:
+//  4. End. [Ledger.End] commits that every object is to go, under a new epoch:
 //     from here no create can pass 2 and no record can pass 3.
 //  5. Remove, by recorded id where there is one, by planned name where a crash
 //     came before the record. What is seen absent is Gone, at once where the

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -22,22 +23,26 @@ type Config struct {
 	Open func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error)
 
 	// Alive, if not nil, tells whether a run whose time is over is still under
-	// way; an error keeps it. If nil, such a run is taken for ended, but not
-	// before Grace has passed since the engine was made.
+	// way; an error, a panic, or no answer in 10 seconds keeps it until MaxNeed is
+	// over. It is called on a goroutine of its own. If nil, such a run is taken for
+	// ended.
 	Alive func(context.Context, secrets.RunID) (bool, error)
 
 	Lease   time.Duration // of an actor; 2 minutes if zero
-	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero
+	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero. Renew at least twice in it
 	MaxNeed time.Duration // how long at most after its start; 30 days if zero
 	MaskFor time.Duration // how long its versions stay pinned after its end; 1 hour if zero
-	Grace   time.Duration // for launchers to come back and renew, after an outage of all; 5 minutes if zero
+	Grace   time.Duration // for launchers to come back and renew, where no sweep has ended for half of Need; 5 minutes if zero
 }
 
 // Engine runs the protocol. It keeps nothing between calls: any number of
 // engines, in any number of processes, may share one ledger.
 type Engine struct {
 	config Config
-	since  time.Time
+
+	mu    sync.Mutex
+	swept bool      // a sweep has begun
+	spare time.Time // until when overdue runs are spared after an outage
 }
 
 // New returns an engine, or a *secrets.InvalidError that names what is missing
@@ -75,7 +80,7 @@ func New(c Config) (*Engine, error) {
 	if c.Need > c.MaxNeed {
 		return nil, &secrets.InvalidError{Field: "config.need", Rule: "may not exceed maxneed"}
 	}
-	return &Engine{c, time.Now()}, nil
+	return &Engine{config: c}, nil
 }
 
 // Receipt tells what was staged where for a run, and what became of it. It holds
@@ -113,7 +118,7 @@ func (e *Engine) Renew(ctx context.Context, id secrets.RunID, ev ...secrets.Even
 	return e.config.Ledger.Need(ctx, id, e.config.Need, e.config.MaxNeed, ev...)
 }
 
-// References returns how to refer to what is staged by these rows.
+// References returns how to refer to what these rows say is staged now.
 func (e *Engine) References(rows []Row) []provider.Reference {
 	var refs []provider.Reference
 	for _, row := range rows {
@@ -129,9 +134,9 @@ func (e *Engine) References(rows []Row) []provider.Reference {
 	return refs
 }
 
-// event is one about an object. It names each of the object's secrets only where
-// there is one; the run's own events name them all.
-func (e *Engine) event(action secrets.Action, outcome secrets.Outcome, caller, reason string, run Run, row Row) secrets.Event {
+// event is one about an object. It names a secret where the object has just one;
+// the run's own events name them all.
+func event(action secrets.Action, outcome secrets.Outcome, caller, reason string, run Run, row Row) secrets.Event {
 	ev := secrets.Event{
 		Caller: caller, Action: action, Outcome: outcome, Reason: reason,
 		Scope: run.Workspace, Run: run.ID, Target: row.Target,
@@ -140,6 +145,15 @@ func (e *Engine) event(action secrets.Action, outcome secrets.Outcome, caller, r
 		ev.Name, ev.Pin = row.Object.Items[0].Name, row.Object.Items[0].Pin
 	}
 	return ev
+}
+
+// driverError is what a driver's error becomes before anybody hears it: its code,
+// and none of its text, which may come from the platform.
+func driverError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &provider.Error{Op: op, Code: codeOf(err)}
 }
 
 // codeOf returns the code of a driver's failure.

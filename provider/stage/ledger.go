@@ -38,7 +38,6 @@ type State uint8
 const (
 	Intent      State = iota + 1 // to be created, or created and not yet recorded
 	Created                      // its id is recorded
-	Pulling                      // an item was revoked; the object is to be cut down to Row.Object.Items
 	Deleting                     // to be removed, or removed and not yet verified
 	AbsentOnce                   // seen absent; to be seen so again after the horizon
 	Gone                         // proven absent
@@ -48,7 +47,7 @@ const (
 	Released                     // left to the installation that this database was cloned from
 )
 
-var stateNames = [...]string{"invalid", "intent", "created", "pulling", "deleting", "absent-once", "gone", "pending",
+var stateNames = [...]string{"invalid", "intent", "created", "deleting", "absent-once", "gone", "pending",
 	"quarantined", "stuck", "released"}
 
 // String returns the state in a word.
@@ -65,7 +64,8 @@ func (s State) Over() bool { return s == Gone || s == Released }
 // Item is a secret that a run uses.
 type Item struct {
 	provider.Item
-	Scope secrets.Scope // where the version came from
+	Scope   secrets.Scope // where the version came from
+	Revoked bool          // set by the ledger: to be pulled from the run's objects
 }
 
 // Run is one run's line in the ledger. It holds no value.
@@ -111,7 +111,6 @@ type Terms struct {
 // Closing says how a run ends.
 type Closing struct {
 	Outcome string
-	Lease   time.Duration // for the actor who removes
 	MaskFor time.Duration // how long the versions stay pinned
 
 	// Overdue ends the run only if its time is over at the commit: Staging and
@@ -136,6 +135,9 @@ var (
 	ErrFenced = errors.New("stage: another actor took over")
 	ErrHeld   = errors.New("stage: another actor is at work")
 	ErrEnded  = errors.New("stage: run has ended")
+
+	// ErrRevoked says that a secret was revoked while a run was staged with it.
+	ErrRevoked = errors.New("stage: a chosen secret was revoked")
 )
 
 // Ledger remembers runs and their objects. It shares its database with the
@@ -169,7 +171,7 @@ type Ledger interface {
 	// Advance moves a run from r.Phase to the phase to, renews the actor's lease,
 	// and stores the given rows whole, by Object.Stage; other rows stay. ErrFenced,
 	// and no change, if the stored epoch or phase is not r's. When to is Closed the
-	// run's times stay as they are. It answers the run as stored.
+	// run's times stay as they are. Items are never changed by it. It answers the run as stored.
 	Advance(ctx context.Context, r Run, to Phase, lease time.Duration, rows []Row, ev ...secrets.Event) (Run, error)
 
 	// Need moves the time until which the run needs its secrets to d from now,
@@ -177,27 +179,37 @@ type Ledger interface {
 	// ErrEnded if the run is neither Staging nor Active, ErrNoRun if there is none.
 	Need(ctx context.Context, id secrets.RunID, d, limit time.Duration, ev ...secrets.Event) (time.Time, error)
 
-	// Close begins the end of a run. From Staging and Active it moves to Ending
-	// under the next epoch, whoever the actor was, with the caller as actor;
-	// rows that are not over become Deleting with Next and Attempts zero; Ended, Masked and Outcome
-	// are set. A run that is Ending or Closed stays as it is, events included:
+	// End begins the end of a run. From Staging and Active it moves to Ending
+	// under the next epoch, whoever the actor was, with no actor: Actor is now.
+	// Rows that are not over become Deleting with Next and Attempts zero and Absent
+	// forgotten; Ended, Masked and Outcome are set. A run that is Ending or Closed stays as it is, events included:
 	// they are not recorded again. An unknown run leaves a tombstone: a Closed run
 	// with no rows, that bars a later Begin. It answers the run and its rows.
-	Close(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
+	End(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
 
 	// Due returns up to n runs, the longest due first, for which something is to
-	// be done now: Staging whose actor's lease is over; Active that are needed no
-	// longer, or have a row that is Pulling or Deleting or AbsentOnce with Next in
-	// the past and whose actor's lease is over; Ending whose actor's lease is over
-	// and that have a row that is not over with Next in the past, or no row that
-	// is not over; Closed that still pin their versions and whose Masked is in the
-	// past. Its cost grows with what is due, not with what the ledger has seen.
+	// be done now:
+	//   - Staging whose actor's lease is over;
+	//   - Active that are needed no longer; or whose actor's lease is over and that
+	//     have a row with Next in the past that is neither Intent, nor Created, nor
+	//     over, or that is Created and holds an item that is revoked;
+	//   - Ending whose actor's lease is over and that have a row that is not over
+	//     with Next in the past, or no row that is not over;
+	//   - Closed that still pin their versions and whose Masked is in the past.
+	// Its cost grows with what is due, not with what the ledger has seen.
 	Due(ctx context.Context, n int) ([]Run, error)
 
 	// Release drops the pins of a Closed run whose Masked is in the past, and
 	// the versions that nobody pins any more and that are not current. For
 	// another run it does nothing.
 	Release(ctx context.Context, id secrets.RunID) error
+
+	// Revoke deletes a secret, if it is not deleted yet, and marks its items as
+	// Revoked in the runs of phase Staging and Active, all in one commit. It
+	// answers these runs as stored, those that were marked before included. Events
+	// are recorded if anything changed. ErrNotFound if the secret is deleted, or
+	// never was, and no such run has an item of it.
+	Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) ([]Run, error)
 
 	// UsedBy returns the runs in phase Staging or Active with an item of the
 	// secret.

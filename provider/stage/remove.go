@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -30,7 +31,7 @@ func (e *Engine) Unstage(ctx context.Context, id secrets.RunID, caller, outcome 
 }
 
 func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Closing, ev ...secrets.Event) (Receipt, error) {
-	run, rows, err := e.config.Ledger.Close(ctx, id, c, ev...)
+	run, rows, err := e.config.Ledger.End(ctx, id, c, ev...)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -39,107 +40,212 @@ func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Clo
 	}
 	// From this commit on nobody can create or publish. Who removes is another
 	// matter: the one who gets the lease.
-	taken, takenRows, err := e.take(ctx, id)
+	a, taken, err := e.take(ctx, id)
 	if err != nil {
 		return Receipt{run, rows}, err
 	}
-	return e.settle(ctx, taken, takenRows, caller, false)
+	return e.settle(ctx, a, taken, caller, false)
 }
 
-// take makes this engine the actor of a run and reads it then, since nobody else
-// changes it from there on.
-func (e *Engine) take(ctx context.Context, id secrets.RunID) (Run, []Row, error) {
-	if _, err := e.config.Ledger.Take(ctx, id, e.config.Lease); err != nil {
-		return Run{}, nil, err
+// Withdraw takes what was revoked from a run that is under way: an object that
+// holds nothing else is removed, another one cut down, or removed whole where its
+// driver can't cut it down. A run that is still being staged is ended. What
+// can't be done now is left to the sweep. Versions stay pinned, so that the run's
+// logs stay masked.
+func (e *Engine) Withdraw(ctx context.Context, id secrets.RunID, caller string) (Receipt, error) {
+	run, rows, err := e.config.Ledger.Load(ctx, id)
+	if err != nil {
+		return Receipt{}, err
 	}
-	return e.config.Ledger.Load(ctx, id)
+	if run.Phase != Active {
+		return e.Unstage(ctx, id, caller, "a secret was revoked")
+	}
+	a, rows, err := e.take(ctx, id)
+	if err != nil {
+		return Receipt{Run: run, Rows: rows}, err
+	}
+	return e.settle(ctx, a, rows, caller, false)
 }
 
 // settle does what is to be done for each row of a run that this engine is the
-// actor of, and records it in one commit. Rows that are to be tried later are
-// left alone if onlyDue.
-func (e *Engine) settle(ctx context.Context, run Run, rows []Row, caller string, onlyDue bool) (Receipt, error) {
+// actor of, and records it: in one commit, unless it takes longer than half a
+// lease. Rows whose next attempt is not due are left alone if onlyDue. The
+// receipt holds what the ledger has.
+func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string, onlyDue bool) (Receipt, error) {
 	var (
-		failures []error
+		todo     []*Row
 		changed  []Row
 		events   []secrets.Event
-		term     = e.term()
-		left     = false
+		failures []error
+		stored   = slices.Clone(rows)
 	)
 	for i := range rows {
-		row := &rows[i]
-		work := row.State != Created && row.State != Intent || run.Phase == Ending
-		if row.State.Over() || !work || onlyDue && time.Now().Before(row.Next) {
-			left = left || !row.State.Over()
-			continue
+		if e.due(a, rows[i], onlyDue) {
+			todo = append(todo, &rows[i])
 		}
-		before := *row
-		var err error
-		if row.State == Pulling {
-			err = e.pull(ctx, run, row, term)
-		} else {
-			err = e.remove(ctx, row)
-		}
-		if err != nil {
-			e.postpone(row, err)
-			failures = append(failures, err)
-			events = append(events, e.event(secrets.ActionRemove, secrets.Failed, caller, string(row.Code), run, *row))
-		} else if row.State != before.State && (row.State.Over() || row.State == Created) {
-			events = append(events, e.event(secrets.ActionRemove, secrets.Done, caller, "", run, *row))
-		}
-		left = left || !row.State.Over()
-		changed = append(changed, *row)
-	}
-	to := run.Phase
-	if to == Ending && !left {
-		to = Closed
 	}
 	// What was done is recorded even if the caller has given up meanwhile.
-	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Lease)
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*e.config.Lease)
 	defer cancel()
-	after, err := e.config.Ledger.Advance(record, run, to, 0, changed, events...)
+	for len(todo) > 0 && ctx.Err() == nil && !a.over() {
+		kept, err := e.keep(record, &a, changed, events)
+		if err != nil {
+			return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+		}
+		if kept {
+			changed, events, stored = nil, nil, slices.Clone(rows)
+		}
+		n := e.batch(todo)
+		before := make([]Row, n)
+		for i, row := range todo[:n] {
+			before[i] = *row
+		}
+		for i, err := range each(todo[:n], func(row *Row) error { return e.step(ctx, a, row) }) {
+			row := todo[i]
+			if errors.Is(err, ErrFenced) { // nothing that we know counts any more
+				return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+			}
+			if err != nil {
+				e.postpone(a, row, err)
+				failures = append(failures, err)
+				events = append(events, event(secrets.ActionRemove, secrets.Failed, caller, string(row.Code), a.run, *row))
+			} else if row.State.Over() {
+				events = append(events, event(secrets.ActionRemove, secrets.Done, caller, "", a.run, *row))
+			}
+			for _, item := range before[i].Object.Items {
+				if row.State == Created && !slices.Contains(row.Object.Items, item) {
+					pulled := event(secrets.ActionRemove, secrets.Done, caller, "revoked", a.run, *row)
+					pulled.Name, pulled.Pin = item.Name, item.Pin
+					events = append(events, pulled)
+				}
+			}
+			changed = append(changed, *row)
+		}
+		todo = todo[n:]
+	}
+	failures = append(failures, ctx.Err())
+	to := a.run.Phase
+	if to == Ending && !slices.ContainsFunc(rows, func(row Row) bool { return !row.State.Over() }) {
+		to = Closed
+	}
+	after, err := e.config.Ledger.Advance(record, a.run, to, 0, changed, events...)
 	if err != nil {
-		return Receipt{run, rows}, errors.Join(append(failures, err)...)
+		return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
 	}
 	return Receipt{after, rows}, errors.Join(failures...)
 }
 
-// errTarget stands for a target that is no longer configured, or was moved: what
-// was staged there can't be reached, and must not be looked for elsewhere.
-var errTarget = &provider.Error{Op: "remove", Code: "no such target"}
+// due reports whether there is something to do for a row.
+func (e *Engine) due(a actor, row Row, onlyDue bool) bool {
+	switch {
+	case row.State.Over(), onlyDue && a.now().Before(row.Next):
+		return false
+	case a.run.Phase == Ending:
+		return true
+	case row.State == Created:
+		return len(a.left(row.Object.Items)) < len(row.Object.Items)
+	}
+	return row.State != Intent
+}
 
-// remove takes one object a step nearer to Gone. Absence counts from the first
-// look that saw it, which comes after the fence was closed, so that whatever was
-// still on its way when the run ended has a whole horizon to show up.
-func (e *Engine) remove(ctx context.Context, row *Row) error {
+// left returns the items that were not revoked.
+func (a actor) left(items []provider.Item) []provider.Item {
+	var left []provider.Item
+	for _, item := range items {
+		if !slices.ContainsFunc(a.run.Items, func(of Item) bool { return of.Revoked && of.Pin == item.Pin }) {
+			left = append(left, item)
+		}
+	}
+	return left
+}
+
+// NoTarget is the code of a row whose target is no longer configured, or was
+// moved: what was staged there can't be reached, and must not be looked for
+// elsewhere.
+const NoTarget provider.Code = "no such target"
+
+// errOpen stands for a failure to unseal what an object is to keep: no fault of
+// the platform's, and no reason to remove more.
+var errOpen = &provider.Error{Op: "open", Code: provider.Unavailable}
+
+// step takes one object a step nearer to where it is to be.
+func (e *Engine) step(ctx context.Context, a actor, row *Row) error {
 	driver := e.config.Targets[row.Target]
 	if driver == nil || driver.Location() != row.Location {
-		return errTarget
+		return &provider.Error{Op: "remove", Code: NoTarget}
 	}
-	id := row.ID
-	if id == "" { // a crash came before the record: look by the planned name
-		presence, found, err := driver.Probe(ctx, row.Object, "")
+	if row.State == Created && a.run.Phase == Active {
+		rest := a.left(row.Object.Items)
+		if cutter, can := driver.(provider.Withdrawer); can && len(rest) > 0 {
+			return e.pull(ctx, a, cutter, row, rest)
+		}
+		row.State = Deleting
+	}
+	return e.remove(ctx, a, driver, row)
+}
+
+// pull makes an object hold only the rest of its items.
+func (e *Engine) pull(ctx context.Context, a actor, cutter provider.Withdrawer, row *Row, rest []provider.Item) error {
+	object := row.Object
+	object.Items, object.Epoch = rest, a.run.Epoch
+	var o opening
+	err := a.call(ctx, "withdraw", callTimeout, func(ctx context.Context) error {
+		return cutter.Withdraw(ctx, object, row.ID, e.opener(a, rest, &o))
+	})
+	o.destroy()
+	switch {
+	case errors.Is(o.err, ErrFenced):
+		return ErrFenced
+	case o.err != nil:
+		return errOpen
+	case err != nil:
+		return err
+	}
+	row.Object, row.Attempts, row.Code, row.Next = object, 0, "", time.Time{}
+	return nil
+}
+
+// remove removes an object and looks whether it is gone. Absence counts from the
+// first look that saw it, which comes after the fence was closed, so that whatever
+// was still on its way when the run ended has a whole horizon to show up.
+func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, row *Row) error {
+	var presence provider.Presence
+	probe := func(id string) (found string, err error) {
+		err = a.call(ctx, "probe", callTimeout, func(ctx context.Context) (err error) {
+			presence, found, err = driver.Probe(ctx, row.Object, id)
+			return err
+		})
+		if err == nil && presence == provider.Present {
+			row.Absent = time.Time{}
+		}
+		return found, err
+	}
+	horizon := driver.Capabilities().Horizon
+	if row.ID == "" { // a crash came before the record: look by the planned name
+		found, err := probe("")
 		if err != nil {
 			return err
 		}
 		if presence == provider.Present {
-			id, row.ID = found, found
+			row.ID = found
 		}
 	}
-	if id != "" || driver.Capabilities().Horizon == 0 {
-		if err := driver.Remove(ctx, row.Object, id); err != nil {
+	if row.ID != "" || horizon == 0 {
+		err := a.call(ctx, "remove", callTimeout, func(ctx context.Context) error {
+			return driver.Remove(ctx, row.Object, row.ID)
+		})
+		if err != nil {
 			return err
 		}
 	}
-	presence, _, err := driver.Probe(ctx, row.Object, id)
-	if err != nil {
+	if _, err := probe(row.ID); err != nil {
 		return err
 	}
-	now, horizon := time.Now(), driver.Capabilities().Horizon
+	now := a.now()
 	row.Attempts, row.Code = 0, ""
 	switch {
 	case presence == provider.Present || presence == provider.Unknown:
-		row.State, row.Absent, row.Next = Deleting, time.Time{}, now.Add(backoff(retryBase, 1, retryLimit))
+		row.State, row.Next = Deleting, now.Add(backoff(retryBase, 1, retryLimit))
 	case presence == provider.Pending:
 		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(retryLimit)
 	case horizon == 0 || !row.Absent.IsZero() && now.Sub(row.Absent) >= horizon:
@@ -152,79 +258,19 @@ func (e *Engine) remove(ctx context.Context, row *Row) error {
 	return nil
 }
 
-// pull makes an object hold only the items that were left to it.
-func (e *Engine) pull(ctx context.Context, run Run, row *Row, term time.Time) error {
-	driver := e.config.Targets[row.Target]
-	if driver == nil || driver.Location() != row.Location {
-		return errTarget
-	}
-	open, destroy := e.opener(run, row.Object.Items, term)
-	defer destroy()
-	if err := driver.(provider.Withdrawer).Withdraw(ctx, row.Object, row.ID, open); err != nil {
-		return err
-	}
-	row.State, row.Attempts, row.Code, row.Next = Created, 0, "", time.Time{}
-	return nil
-}
-
 // postpone records a failed attempt. An object that nobody but an operator can
 // help is Stuck: visible as such, and tried again all the same. One that can't be
-// cut down is to go as a whole.
-func (e *Engine) postpone(row *Row, err error) {
+// cut down is to go as a whole, at once.
+func (e *Engine) postpone(a actor, row *Row, err error) {
 	row.Attempts++
 	row.Code = codeOf(err)
-	if !transient(row.Code) || row.Attempts >= stuckAfter {
-		if row.State == Pulling {
-			row.State, row.Attempts = Deleting, 0
-		} else {
-			row.State = Stuck
-		}
+	row.Next = a.now().Add(backoff(retryBase, row.Attempts, retryLimit))
+	if errors.Is(err, errOpen) || transient(row.Code) && row.Attempts < stuckAfter {
+		return
 	}
-	row.Next = time.Now().Add(backoff(retryBase, row.Attempts, retryLimit))
-}
-
-// Withdraw takes a secret's versions from a run that is under way: its object is
-// removed, or cut down where it holds other secrets too. A run that is still
-// being staged is ended, as is one whose driver can't cut an object down. The
-// versions stay pinned, so that the run's logs stay masked.
-func (e *Engine) Withdraw(ctx context.Context, id secrets.RunID, secret secrets.ID, caller string, ev ...secrets.Event) (Receipt, error) {
-	run, rows, err := e.config.Ledger.Load(ctx, id)
-	if err != nil {
-		return Receipt{}, err
+	if row.State == Created && row.Code != NoTarget {
+		row.State, row.Attempts, row.Next = Deleting, 0, time.Time{}
+	} else if row.State != Created {
+		row.State = Stuck
 	}
-	if run.Phase == Active {
-		if run, rows, err = e.take(ctx, id); err != nil {
-			return Receipt{}, err
-		}
-	}
-	if run.Phase != Active {
-		return e.Unstage(ctx, id, caller, "a secret was revoked", ev...)
-	}
-	var changed []Row
-	for i := range rows {
-		row := &rows[i]
-		var rest []provider.Item
-		for _, item := range row.Object.Items {
-			if item.Pin.ID != secret {
-				rest = append(rest, item)
-			}
-		}
-		if len(rest) == len(row.Object.Items) || row.State.Over() {
-			continue
-		}
-		if _, can := e.config.Targets[row.Target].(provider.Withdrawer); len(rest) > 0 && !can {
-			return e.Unstage(ctx, id, caller, "a secret was revoked", ev...)
-		}
-		if len(rest) > 0 {
-			row.State, row.Object.Items = Pulling, rest
-		} else {
-			row.State = Deleting
-		}
-		row.Next, row.Attempts = time.Time{}, 0
-		changed = append(changed, *row)
-	}
-	if run, err = e.config.Ledger.Advance(ctx, run, Active, e.config.Lease, changed, ev...); err != nil {
-		return Receipt{run, rows}, err
-	}
-	return e.settle(ctx, run, rows, caller, false)
 }

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// backoff doubles base with each attempt from the first, up to limit, and spreads
+// backoff doubles base with each attempt from the first (1), up to limit, and spreads
 // the result by half either way so that those who failed together do not try
 // again together.
 func backoff(base time.Duration, attempt int, limit time.Duration) time.Duration {
-	d := limit
-	if attempt < 32 && base<<(attempt-1) < limit {
-		d = base << (attempt - 1)
+	d := base
+	for ; attempt > 1 && d < limit; attempt-- {
+		d *= 2
 	}
+	d = min(d, limit)
 	return d/2 + rand.N(d)
 }
 

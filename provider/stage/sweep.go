@@ -35,6 +35,9 @@ func (e *Engine) Sweep(ctx context.Context, caller string, ev ...secrets.Event) 
 		failures []error
 		seen     = map[secrets.RunID]bool{}
 	)
+	if err := e.look(ctx); err != nil {
+		return report, err
+	}
 	for {
 		due, err := e.config.Ledger.Due(ctx, sweepBatch+len(seen))
 		if err != nil {
@@ -80,12 +83,12 @@ func (e *Engine) sweepRun(ctx context.Context, run Run, caller string, report *R
 		return receipt, err
 	case Active:
 		if time.Now().Before(run.Needed) {
-			return e.resume(ctx, run, caller) // a revocation that was interrupted
+			return e.resume(ctx, run, caller) // something was revoked
 		}
-		keep, err := e.keep(ctx, run, caller)
-		if keep || err != nil {
+		if keep, err := e.alive(ctx, run, caller); keep || err != nil {
 			report.Kept++
-			return Receipt{Run: run}, err
+			receipt, resumed := e.resume(ctx, run, caller)
+			return receipt, errors.Join(err, resumed)
 		}
 		receipt, err := e.overdue(ctx, run, caller, "time was over")
 		if receipt.Run.Phase >= Ending {
@@ -109,25 +112,46 @@ func (e *Engine) overdue(ctx context.Context, run Run, caller, outcome string) (
 
 // resume takes a run over and does what is due for its rows.
 func (e *Engine) resume(ctx context.Context, run Run, caller string) (Receipt, error) {
-	run, rows, err := e.take(ctx, run.ID)
+	a, rows, err := e.take(ctx, run.ID)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return e.settle(ctx, run, rows, caller, true)
+	return e.settle(ctx, a, rows, caller, true)
 }
 
-// keep asks whether an overdue run may still need its secrets. In doubt it does,
-// but not beyond MaxNeed.
-func (e *Engine) keep(ctx context.Context, run Run, caller string) (bool, error) {
-	if e.config.Alive == nil {
-		return time.Since(e.since) < e.config.Grace, nil
+// look finds out, at this engine's first sweep, whether all sweeping had stopped
+// for so long that launchers, too, may only be coming back now.
+func (e *Engine) look(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.swept {
+		return nil
 	}
-	alive, err := e.config.Alive(ctx, run.ID)
+	stats, err := e.config.Ledger.Stats(ctx)
 	if err != nil {
-		return true, errAlive
+		return err
 	}
-	if !alive {
+	if stats.LastSweep.IsZero() || time.Since(stats.LastSweep) > e.config.Need/2 {
+		e.spare = time.Now().Add(e.config.Grace)
+	}
+	e.swept = true
+	return nil
+}
+
+// alive reports whether an overdue run is to be kept since it may still need its
+// secrets. In doubt it does, but not beyond MaxNeed.
+func (e *Engine) alive(ctx context.Context, run Run, caller string) (bool, error) {
+	if !time.Now().Before(run.Started.Add(e.config.MaxNeed)) {
 		return false, nil
+	}
+	if e.config.Alive == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return time.Now().Before(e.spare), nil
+	}
+	alive, err := e.askAlive(ctx, run.ID)
+	if err != nil || !alive {
+		return err != nil, err
 	}
 	until, err := e.Renew(ctx, run.ID, secrets.Event{
 		Caller: caller, Action: secrets.ActionRenew, Outcome: secrets.Done, Reason: "the host says it is under way",
@@ -135,6 +159,39 @@ func (e *Engine) keep(ctx context.Context, run Run, caller string) (bool, error)
 	})
 	return time.Now().Before(until), err
 }
+
+// askAlive asks the host. A hook that does not come back keeps its goroutine
+// until it does.
+func (e *Engine) askAlive(ctx context.Context, id secrets.RunID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	type answer struct {
+		alive bool
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		got := answer{err: errAlive}
+		defer func() {
+			if recover() != nil {
+				got = answer{err: errAlive}
+			}
+			answers <- got
+		}()
+		got.alive, got.err = e.config.Alive(ctx, id)
+	}()
+	select {
+	case got := <-answers:
+		if got.err != nil {
+			return false, errAlive
+		}
+		return got.alive, nil
+	case <-ctx.Done():
+		return false, errAlive
+	}
+}
+
+const aliveTimeout = 10 * time.Second
 
 // errAlive hides the host's own error text.
 var errAlive = errors.New("stage: the host could not say whether a run is alive")

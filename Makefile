@@ -1,0 +1,34 @@
+.PHONY: help build test race lint fuzz quickstart ci
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build everything
+	go build ./...
+
+test: ## all tests, as in the README
+	go test ./...
+	cd internal/printers && go test ./...
+
+race: ## all tests under the race detector
+	go test -race ./...
+
+lint: ## gofmt, go vet, staticcheck, and go.mod as go mod tidy would leave it
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these"; exit 1; }
+	go vet ./...
+	"$$(go env GOPATH)/bin/staticcheck" ./...
+	go mod tidy -diff
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+).*/\1/p' "$$file"); do \
+	    go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done
+
+quickstart: ## the main job, on the embedded default
+	go run ./examples/quickstart
+
+ci: ## the gate
+	.ci/run

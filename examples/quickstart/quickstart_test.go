@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/internal/component"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// mainEnv makes the test binary be the program.
+const mainEnv = "QUICKSTART_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainEnv) != "" || os.Getenv(childEnv) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func quickstart(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), mainEnv+"=1")
+	return cmd
+}
+
+// status runs the program and returns its exit status and what it printed.
+func status(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr []byte) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.Bytes(), complaints.Bytes()
+}
+
+// hostile is a value with what breaks other deliveries, and a random part.
+func hostile() []byte {
+	return append([]byte("'\"`touch sentinel`$(touch sentinel)\\ \r\n!x -n "), (rand.Text() + "\n\n")...)
+}
+
+// given writes two values to files and returns the arguments that name them.
+func twoValues(t *testing.T) (dir string, args []string, workspace, user []byte) {
+	t.Helper()
+	tmp := t.TempDir()
+	workspace, user = hostile(), hostile()
+	one, two := filepath.Join(tmp, "one"), filepath.Join(tmp, "two")
+	if err := errors.Join(os.WriteFile(one, workspace, 0o600), os.WriteFile(two, user, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(tmp, "state")
+	return dir, []string{"-dir", dir, "-secret", "TOKEN=" + one, "-user-secret", "TOKEN=" + two, "--"}, workspace, user
+}
+
+// clean fails the test if a file under dir holds one of the values, or anything
+// is staged.
+func clean(t *testing.T, dir string, values ...[]byte) {
+	t.Helper()
+	if staged, err := os.ReadDir(filepath.Join(dir, "stage")); err != nil || len(staged) > 0 {
+		t.Errorf("%d directories are staged (%v)", len(staged), err)
+	}
+	files := 0
+	err := walk(dir, func(content []byte) error {
+		files++
+		for i, v := range values {
+			if holds(content, v) || holds(content, bytes.TrimSpace(v)) {
+				t.Errorf("value %d is in a file", i)
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 2 {
+		t.Errorf("%d files were read (%v)", files, err)
+	}
+}
+
+func TestTheStoryEndsWithNothingLeft(t *testing.T) {
+	component.Command(t, "shells", "bash")
+	code, stdout, stderr := status(t, quickstart(t))
+	if code != 0 || !bytes.Contains(stdout, []byte("== Nothing is left")) {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestTheScanFindsAValueInEachForm(t *testing.T) {
+	v := []byte(rand.Text())
+	for _, form := range []string{"%s", "%x", "%X"} {
+		if !holds(fmt.Appendf(nil, "xx"+form+"yy", v), v) {
+			t.Errorf("not as %s", form)
+		}
+	}
+	for _, before := range []string{"", "a", "ab"} {
+		text, err := exec.Command("sh", "-c", `printf %s "$1" | base64`, "sh", before+string(v)+"more").Output()
+		if err != nil || !holds(text, v) {
+			t.Errorf("not in base64 after %d bytes (%v)", len(before), err)
+		}
+	}
+}
+
+func TestTheCommandSeesTheUsersBytesExactlyAndNothingIsLeft(t *testing.T) {
+	dir, args, workspace, user := twoValues(t)
+	cmd := quickstart(t, append(args, "sh", "-c", `printf %s "$TOKEN" > env; cat "$PIPESECRETS_DIR/TOKEN" > file; echo "it is $TOKEN"; exit 7`)...)
+	cmd.Dir = t.TempDir()
+	code, stdout, _ := status(t, cmd)
+	if code != 7 {
+		t.Errorf("it ended with %d, want the command's 7", code)
+	}
+	for _, f := range []string{"env", "file"} {
+		if got, err := os.ReadFile(filepath.Join(cmd.Dir, f)); err != nil || !bytes.Equal(got, user) {
+			t.Errorf("%s: not the user's bytes (%v)", f, err)
+		}
+	}
+	if entries, _ := os.ReadDir(cmd.Dir); len(entries) != 2 {
+		t.Error("a value was executed")
+	}
+	if !strings.HasPrefix(string(stdout), "it is [secret:TOKEN]") || bytes.Contains(stdout, bytes.TrimSpace(user)) {
+		t.Error("its output is not masked")
+	}
+	clean(t, dir, workspace, user)
+}
+
+func TestNothingIsLeftHoweverTheCommandEnds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		script string
+		code   int
+	}{
+		{"success", "exit 0", 0},
+		{"failure", "exit 3", 3},
+		{"killed", "kill -9 $$", 128 + 9},
+		{"terminated", "kill -15 $$", 128 + 15},
+		{"leaves files behind", `d=$(dirname "$PIPESECRETS_ENV"); printf %s "$TOKEN" > "$d/copy"; mkdir -p "$d/x/y"; chmod 0 "$d/x"`, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, args, workspace, user := twoValues(t)
+			code, _, stderr := status(t, quickstart(t, append(args, "sh", "-c", c.script)...))
+			if code != c.code {
+				t.Errorf("it ended with %d, want %d: %s", code, c.code, stderr)
+			}
+			clean(t, dir, workspace, user)
+		})
+	}
+	t.Run("no such command", func(t *testing.T) {
+		dir, args, workspace, user := twoValues(t)
+		if code, _, _ := status(t, quickstart(t, append(args, "no-such-command")...)); code != 127 {
+			t.Errorf("it ended with %d", code)
+		}
+		clean(t, dir, workspace, user)
+	})
+	t.Run("refused launch", func(t *testing.T) {
+		dir, args, workspace, user := twoValues(t)
+		nul := filepath.Join(t.TempDir(), "nul")
+		if err := os.WriteFile(nul, []byte("a\x00b"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"-secret", "BLOB=" + nul}, args...)
+		code, _, stderr := status(t, quickstart(t, append(args, "touch", filepath.Join(dir, "ran"))...))
+		if code != 1 || !bytes.Contains(stderr, []byte("BLOB: target cluster: value: may hold no NUL byte")) {
+			t.Errorf("it ended with %d: %s", code, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+			t.Error("the command ran all the same")
+		}
+		clean(t, dir, workspace, user)
+	})
+}
+
+func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			dir, args, workspace, user := twoValues(t)
+			cmd := quickstart(t, append(args, "sh", "-c",
+				`trap 'echo trapped; exit 42' INT TERM HUP; echo ready; while read -r line; do :; done; exit 43`)...)
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			out := &watched{want: "ready\n", seen: make(chan struct{})}
+			cmd.Stdout = out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-out.seen
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // the status is looked at below
+			if code := cmd.ProcessState.ExitCode(); code != 42 || !strings.Contains(out.text.String(), "trapped") {
+				t.Errorf("it ended with %d", code)
+			}
+			clean(t, dir, workspace, user)
+		})
+	}
+}
+
+// watched tells when a text was written.
+type watched struct {
+	text strings.Builder
+	want string
+	seen chan struct{}
+	told bool
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.text.Write(p)
+	if !w.told && strings.Contains(w.text.String(), w.want) {
+		w.told = true
+		close(w.seen)
+	}
+	return n, err
+}
+
+func TestOneSweepCleansUpAfterALauncherThatWasKilled(t *testing.T) {
+	dir, args, workspace, user := twoValues(t)
+	cmd := quickstart(t, append(args, "sh", "-c", `echo ready; while read -r line; do :; done`)...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	out := &watched{want: "ready\n", seen: make(chan struct{})}
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-out.seen
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+
+	staged, err := os.ReadDir(filepath.Join(dir, "stage"))
+	if err != nil || len(staged) != 1 {
+		t.Fatalf("%d directories are staged after the kill (%v)", len(staged), err)
+	}
+	h, err := open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	until(t, func() bool { // the run's time is over, which nobody renews any more
+		due, err := h.backend.Due(t.Context(), 10)
+		return err == nil && len(due) == 1 && due[0].Phase == stage.Active
+	})
+	report, err := h.service.Sweep(t.Context(), operator)
+	if err != nil || report.Ended != 1 || report.Removed != 1 {
+		t.Errorf("the sweep says %+v, %v", report, err)
+	}
+	clean(t, dir, workspace, user)
+}
+
+// until waits for something that another process brings about.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(time.Minute); !done(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it did not happen")
+		}
+	}
+}
+
+func TestARunWhoseLauncherLivesIsNotSwept(t *testing.T) {
+	h, err := open(t.Context(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	id, err := secrets.ParseRunID("r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(want bool) {
+		t.Helper()
+		if alive, err := h.alive(context.Background(), id); err != nil || alive != want {
+			t.Errorf("alive: %t, %v", alive, err)
+		}
+	}
+	ask(false)
+	release, err := h.lockRun(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(true)
+	release()
+	ask(false)
+}
+
+func TestStateIsKeptAndValuesAreReplaced(t *testing.T) {
+	dir, args, _, _ := twoValues(t)
+	if code, _, stderr := status(t, quickstart(t, args[:len(args)-1]...)); code != 0 {
+		t.Fatalf("storing: %d: %s", code, stderr)
+	}
+	cmd := quickstart(t, "-dir", dir, "-user-secret", "TOKEN=-", "--", "sh", "-c", `test "$TOKEN" = "of standard input"`)
+	cmd.Stdin = strings.NewReader("of standard input")
+	if code, _, stderr := status(t, cmd); code != 0 {
+		t.Errorf("replacing: %d: %s", code, stderr)
+	}
+}
+
+func TestAWrongCommandLineIsRefusedWithoutQuotingIt(t *testing.T) {
+	mark := rand.Text()
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"-secret", mark, "--", "true"}, 2, "NAME=FILE"},
+		{[]string{"-secret", "A-B=" + mark, "--", "true"}, 2, "name: may hold only"},
+		{[]string{"-secret", "TOKEN=" + mark, "--", "true"}, 1, "TOKEN: the file can't be opened"},
+		{[]string{"-secret", "PATH=/dev/null", "--", "true"}, 1, "PATH: value: must be 1 to 65,536 bytes"},
+		{[]string{"-secret", "PATH=" + os.Args[0], "--", "true"}, 1, "PATH: value: must be 1 to 65,536 bytes"},
+		{[]string{"-secret", "AB=-", "-secret", "CD=-", "--", "true"}, 2, "only one secret"},
+		{[]string{"-secret", "AB=/dev/null"}, 2, "give a COMMAND"},
+		{[]string{"-no-such-flag"}, 2, "not defined"},
+		{[]string{"-h"}, 0, "usage"},
+	} {
+		code, stdout, stderr := status(t, quickstart(t, c.args...))
+		if code != c.code || !bytes.Contains(stderr, []byte(c.says)) || bytes.Contains(append(stdout, stderr...), []byte(mark)) {
+			t.Errorf("%d arguments beginning with %s: ended with %d: %s", len(c.args), c.args[0], code, stderr)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/rbac"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// me is the user of the wrapped command: an owner of the workspace.
+var me = rbac.Caller{User: "me", Grants: []rbac.Grant{{Scope: workspace, Role: rbac.Owner}}}
+
+// operator is who sweeps and completes.
+var operator = rbac.Operator("quickstart")
+
+// wrap stores what was given, runs the command with the secrets staged, and
+// returns its exit status.
+func wrap(ctx context.Context, o options) (status int, err error) {
+	dir := o.dir
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
+			return 1, errors.New("no temporary directory")
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	h, err := open(ctx, dir, nil)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+
+	swept, err := h.service.Sweep(ctx, operator) // what an earlier, killed one left
+	if err != nil {
+		return 1, err
+	}
+	if swept.Removed > 0 {
+		fmt.Fprintf(os.Stderr, "quickstart: removed what %d earlier run(s) had left\n", swept.Ended)
+	}
+	for _, g := range o.workspace {
+		if err := h.keep(ctx, workspace, g); err != nil {
+			return 1, err
+		}
+	}
+	for _, g := range o.user {
+		if err := h.keep(ctx, secrets.Scope{Kind: secrets.User, ID: me.User}, g); err != nil {
+			return 1, err
+		}
+	}
+	if len(o.command) == 0 {
+		fmt.Fprintf(os.Stderr, "quickstart: %d secret(s) stored\n", len(o.workspace)+len(o.user))
+		return 0, nil
+	}
+	return h.run(ctx, o.command)
+}
+
+// keep stores a secret, or a new version of it.
+func (h *house) keep(ctx context.Context, scope secrets.Scope, g given) error {
+	value, err := g.read()
+	if err != nil {
+		return err
+	}
+	defer value.Destroy()
+	_, err = h.service.Create(ctx, me, secrets.Secret{Name: g.name, Scope: scope}, value)
+	if errors.Is(err, secrets.ErrExists) {
+		var list []secrets.Secret
+		list, err = h.service.List(ctx, me, secrets.Query{Scope: scope, Prefix: g.name.String(), Limit: 1})
+		if err == nil && len(list) == 1 {
+			_, err = h.service.Update(ctx, me, list[0], value)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.name, err)
+	}
+	return nil
+}
+
+// run launches, runs the command, and completes, whatever happens to the command.
+func (h *house) run(ctx context.Context, command []string) (status int, err error) {
+	// From here on a signal ends the command, and us only after it.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	id, err := secrets.ParseRunID("run-" + strings.ToLower(rand.Text()))
+	if err != nil {
+		return 1, err
+	}
+	release, err := h.lockRun(id)
+	if err != nil {
+		return 1, err
+	}
+	defer release()
+	launch, err := h.service.Launch(ctx, me, pipesecrets.LaunchRequest{
+		Run: id, Workspace: workspace,
+		All: []secrets.Kind{secrets.Organization, secrets.Workspace, secrets.User},
+	})
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		receipt, failed := h.service.Complete(ctx, me, id, pipesecrets.Ending{Outcome: fmt.Sprint("exit-", status)})
+		if failed == nil && !receipt.Gone() {
+			failed = errors.New("something is still staged")
+		}
+		err = errors.Join(err, failed, launch.Redactor.Close())
+	}()
+	for _, name := range launch.Redactor.Short() {
+		fmt.Fprintf(os.Stderr, "quickstart: %s is too short to be masked\n", name)
+	}
+	stop := h.heartbeat(ctx, id)
+	defer stop()
+	return execute(command, h.driver.Environment(launch.References), launch, signals)
+}
+
+// heartbeat renews the run until it is stopped.
+func (h *house) heartbeat(ctx context.Context, id secrets.RunID) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if _, err := h.service.Renew(ctx, me, id); err != nil && ctx.Err() == nil {
+					fmt.Fprintln(os.Stderr, "quickstart: the run could not be renewed:", err)
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// loader sources what was staged and becomes the command, so that the values are
+// in the command's environment and in nobody's arguments.
+const loader = `[ -z "${PIPESECRETS_ENV-}" ] || . "$PIPESECRETS_ENV" || exit 125; exec "$@"`
+
+// execute runs the command with its output masked and returns its exit status,
+// 128 and the signal's number if it was killed.
+func execute(command []string, env map[string]string, launch *pipesecrets.Launch, signals <-chan os.Signal) (status int, err error) {
+	stdout, stderr := launch.Redactor.Writer(os.Stdout), launch.Redactor.Writer(os.Stderr)
+	defer func() { err = errors.Join(err, stdout.Close(), stderr.Close()) }()
+
+	cmd := exec.Command("sh", append([]string{"-c", loader, "sh"}, command...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, io.Writer(stdout), io.Writer(stderr)
+	cmd.Env = os.Environ()
+	for name, path := range env {
+		cmd.Env = append(cmd.Env, name+"="+path)
+	}
+	cmd.WaitDelay = 5 * time.Second // for what the command left running with its output open
+	cmd.SysProcAttr = dieWithUs()
+	runtime.LockOSThread() // "with us" means with the thread that started it
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return 127, errors.New("there is no sh to run the command with")
+	}
+	done := make(chan struct{})
+	forwarded := make(chan struct{})
+	go func() {
+		defer close(forwarded)
+		for {
+			select {
+			case s := <-signals:
+				_ = cmd.Process.Signal(s) // it may have ended by itself
+			case <-done:
+				return
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(done)
+	<-forwarded
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			return 128 + int(ws.Signal()), nil
+		}
+		return exit.ExitCode(), nil
+	case errors.Is(err, exec.ErrWaitDelay):
+		return 0, nil
+	case err != nil:
+		return 1, errors.New("the command's output could not be passed on")
+	}
+	return 0, nil
+}

@@ -1,0 +1,143 @@
+package pipesecrets
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/rbac"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// operate lets only operators pass.
+func (s *Service) operate(ctx context.Context, c rbac.Caller, ev secrets.Event) error {
+	if c.IsOperator() {
+		return nil
+	}
+	return s.deny(ctx, rbac.Decision{Visible: true, Why: "only an operator may"}, ev)
+}
+
+// Sweep goes on wherever a run was left by a process that died, a platform that
+// did not answer, or a host that forgot it. Call it every few minutes, from one
+// process or several, with rbac.Operator. See stage.Engine.Sweep. ErrHome if the
+// database belongs elsewhere: nothing is removed then.
+func (s *Service) Sweep(ctx context.Context, c rbac.Caller) (report stage.Report, err error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionSweep}
+	defer func() { err = s.failed(ctx, ev, err) }()
+	if err := s.operate(ctx, c, ev); err != nil {
+		return stage.Report{}, err
+	}
+	if _, err := s.atHome(ctx); err != nil {
+		return stage.Report{}, err
+	}
+	done := ev
+	done.Outcome = secrets.Done
+	return s.engine.Sweep(ctx, c.Name(), done)
+}
+
+// Rewrap seals up to batch records that are behind under the keyring's primary
+// key, pinned versions included, and answers how many are left. It may be killed
+// anywhere and called again, while secrets are read and written. A record that
+// can't be opened is passed over, and the error tells of it. Only an operator
+// may.
+func (s *Service) Rewrap(ctx context.Context, c rbac.Caller, batch int) (left int, err error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionRewrap}
+	defer func() { err = s.failed(ctx, ev, err) }()
+	if err := s.operate(ctx, c, ev); err != nil {
+		return 0, err
+	}
+	if batch < 1 || batch > maxPage {
+		return 0, &secrets.InvalidError{Field: "batch", Rule: "must be 1 to 1,000"}
+	}
+	if err := s.keyring.Reload(ctx); err != nil { // the primary may have been promoted elsewhere
+		return 0, err
+	}
+	var failures []error
+	for after, sealed := (secrets.Pin{}), 0; sealed < batch; {
+		behind, err := s.backend.Behind(ctx, s.keyring.Primary(), after, batch-sealed)
+		if err != nil {
+			return 0, err
+		}
+		if len(behind) == 0 {
+			break
+		}
+		for _, record := range behind {
+			after = record.Pin // past the ones that fail too
+			resealed, err := s.keyring.Reseal(ctx, record)
+			if err == nil {
+				err = s.backend.Reseal(ctx, resealed, record.KeyID)
+			}
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			if err != nil {
+				failures = append(failures, err)
+			} else {
+				sealed++
+			}
+		}
+	}
+	left, err = s.backend.CountBehind(ctx, s.keyring.Primary())
+	if err := errors.Join(append(failures, err)...); err != nil {
+		return left, err
+	}
+	ev.Outcome = secrets.Done
+	return left, s.record(ctx, ev)
+}
+
+// Adopt makes this the database's home. If cloned, the database is a copy of one
+// that lives on elsewhere: the staged objects that it knows of are left to the
+// original, and its runs are closed here. Otherwise it is the original, moved or
+// restored, and goes on where it was. Only an operator may.
+func (s *Service) Adopt(ctx context.Context, c rbac.Caller, cloned bool) (err error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionAdopt}
+	defer func() { err = s.failed(ctx, ev, err) }()
+	if err := s.operate(ctx, c, ev); err != nil {
+		return err
+	}
+	ev.Outcome = secrets.Done
+	if cloned {
+		ev.Reason = "cloned"
+	}
+	_, err = s.backend.Adopt(ctx, s.config.Home, cloned, ev)
+	return err
+}
+
+// Health is what an operator watches.
+type Health struct {
+	LastSweep    time.Time // when a sweep last ended; zero if none did
+	OldestStaged time.Time // since when the oldest object is staged; zero if there is none
+	Staged       int       // objects that are staged, or may be
+	Stuck        int       // of these, those that can't be removed without somebody's help
+	Behind       int       // records that are not sealed under the primary key
+	Away         bool      // the database is not at home here
+}
+
+// Health answers how things stand. Only an operator may ask.
+func (s *Service) Health(ctx context.Context, c rbac.Caller) (Health, error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionHealth}
+	if err := s.operate(ctx, c, ev); err != nil {
+		return Health{}, err
+	}
+	stats, err := s.backend.Stats(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	behind, err := s.backend.CountBehind(ctx, s.keyring.Primary())
+	if err != nil {
+		return Health{}, err
+	}
+	_, away := s.atHome(ctx)
+	if away != nil && !errors.Is(away, ErrHome) {
+		return Health{}, away
+	}
+	ev.Outcome = secrets.Done
+	if err := s.record(ctx, ev); err != nil {
+		return Health{}, err
+	}
+	return Health{
+		LastSweep: stats.LastSweep, OldestStaged: stats.OldestStaged, Staged: stats.Staged, Stuck: stats.Stuck,
+		Behind: behind, Away: away != nil,
+	}, nil
+}

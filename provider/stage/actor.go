@@ -1,0 +1,157 @@
+package stage
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// actor is this engine in the time in which it alone may act on a run.
+type actor struct {
+	run  Run
+	term time.Time // by our own monotonic clock: from here on we may not act
+
+	// The ledger's time at a moment of ours. What is compared with other hosts'
+	// times, such as the horizon, is counted on the ledger's clock.
+	ledger, seen time.Time
+}
+
+// actorSince is the actor of a run whose lease was granted between before, by our
+// clock, and now.
+func (e *Engine) actorSince(before time.Time, run Run) actor {
+	return actor{run: run, term: before.Add(e.config.Lease), ledger: run.Actor.Add(-e.config.Lease), seen: time.Now()}
+}
+
+// now is the ledger's time.
+func (a actor) now() time.Time { return a.ledger.Add(time.Since(a.seen)) }
+
+// over reports whether our lease is over by our own clock.
+func (a actor) over() bool { return !time.Now().Before(a.term) }
+
+// take makes this engine the actor of a run and reads it then, since nobody else
+// changes its rows from there on.
+func (e *Engine) take(ctx context.Context, id secrets.RunID) (actor, []Row, error) {
+	before := time.Now()
+	taken, err := e.config.Ledger.Take(ctx, id, e.config.Lease)
+	if err != nil {
+		return actor{}, nil, err
+	}
+	run, rows, err := e.config.Ledger.Load(ctx, id)
+	if err != nil {
+		return actor{}, nil, err
+	}
+	if run.Epoch != taken.Epoch { // a pause let the lease run out in between
+		return actor{}, nil, ErrFenced
+	}
+	return e.actorSince(before, run), rows, nil
+}
+
+// keep records progress if half of the lease is over, and so renews it.
+func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Event) (kept bool, err error) {
+	if time.Until(a.term) >= e.config.Lease/2 {
+		return false, nil
+	}
+	before := time.Now()
+	run, err := e.config.Ledger.Advance(ctx, a.run, a.run.Phase, e.config.Lease, rows, ev...)
+	if err != nil {
+		return false, err
+	}
+	*a = e.actorSince(before, run)
+	return true, nil
+}
+
+// opening is one Opener, and what became of it.
+type opening struct {
+	err    error // why it gave no values
+	asked  bool
+	values map[secrets.Pin]secrets.Value
+}
+
+func (o *opening) destroy() {
+	for _, v := range o.values {
+		v.Destroy()
+	}
+}
+
+// opener returns an Opener for the items. It is the fence: it rechecks that the
+// run is still ours.
+func (e *Engine) opener(a actor, items []provider.Item, o *opening) provider.Opener {
+	var once sync.Mutex
+	return func(ctx context.Context) (map[secrets.Name]secrets.Value, error) {
+		once.Lock()
+		defer once.Unlock()
+		if o.asked {
+			return nil, &provider.Error{Op: "open", Code: provider.Internal}
+		}
+		o.asked = true
+		values, err := e.unseal(ctx, a, items, o)
+		o.err = err
+		return values, err
+	}
+}
+
+func (e *Engine) unseal(ctx context.Context, a actor, items []provider.Item, o *opening) (map[secrets.Name]secrets.Value, error) {
+	stored, _, err := e.config.Ledger.Load(ctx, a.run.ID)
+	if err != nil {
+		return nil, err
+	}
+	// Whoever takes over or ends the run counts the epoch up. Our own clock is
+	// read last: a pause before this line is seen.
+	if stored.Epoch != a.run.Epoch || a.over() {
+		return nil, ErrFenced
+	}
+	pins := make([]secrets.Pin, len(items))
+	for i, item := range items {
+		pins[i] = item.Pin
+	}
+	if o.values, err = e.config.Open(ctx, pins); err != nil {
+		return nil, err
+	}
+	values := make(map[secrets.Name]secrets.Value, len(items))
+	for _, item := range items {
+		values[item.Name] = o.values[item.Pin]
+	}
+	return values, nil
+}
+
+// callTimeout bounds every call of a driver but Create.
+const callTimeout = 30 * time.Second
+
+// call makes one call of a driver under a timeout that does not outlast our
+// lease. A panic is an error of the driver.
+func (a actor) call(ctx context.Context, op string, timeout time.Duration, do func(context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, time.Until(a.term)))
+	defer cancel()
+	defer func() {
+		if recover() != nil {
+			err = &provider.Error{Op: op, Code: provider.Internal}
+		}
+	}()
+	return driverError(op, do(ctx))
+}
+
+// batch returns how many of the rows from start on go to a driver at once: those
+// of one target, as many as it takes.
+func (e *Engine) batch(rows []*Row) int {
+	n := 1
+	if driver := e.config.Targets[rows[0].Target]; driver != nil {
+		for n < len(rows) && n < driver.Capabilities().Concurrency && rows[n].Target == rows[0].Target {
+			n++
+		}
+	}
+	return n
+}
+
+// each calls do for each row at once and returns their errors.
+func each(rows []*Row, do func(*Row) error) []error {
+	errs := make([]error, len(rows))
+	var group sync.WaitGroup
+	for i, row := range rows {
+		group.Go(func() { errs[i] = do(row) })
+	}
+	group.Wait()
+	return errs
+}
