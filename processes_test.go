@@ -232,11 +232,10 @@ func newDir(t *testing.T) string {
 // clean fails the test if a file under dir holds the value, or anything is staged.
 func clean(t *testing.T, dir string, plain []byte) {
 	t.Helper()
-	staged, err := os.ReadDir(filepath.Join(dir, "stage"))
-	if err != nil || len(staged) > 0 {
-		t.Errorf("%d directories are staged (%v)", len(staged), err)
+	if n := stagedIn(t, filepath.Join(dir, "stage")); n > 0 {
+		t.Errorf("%d directories are staged", n)
 	}
-	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -278,8 +277,8 @@ func TestAProcessThatSweepsFinishesForOneThatWasKilledWhileLaunching(t *testing.
 	dir, plain := newDir(t), canary()
 	inProcess(t, "create", dir, plain)
 	killed(t, "launch-half", dir)
-	if staged, err := os.ReadDir(filepath.Join(dir, "stage")); err != nil || len(staged) != 1 {
-		t.Fatalf("the killed launcher left %d directories (%v)", len(staged), err)
+	if n := stagedIn(t, filepath.Join(dir, "stage")); n != 1 {
+		t.Fatalf("the killed launcher left %d directories", n)
 	}
 	deadline := time.Now().Add(time.Minute)
 	for inProcess(t, "sweep", dir, nil) != "1" { // until the dead one's lease is over

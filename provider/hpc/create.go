@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -21,7 +22,10 @@ import (
 // behind when it fails, short of a crash.
 func (d *Driver) Create(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
 	const op = "create"
-	root, err := openRoot(d.config.Root)
+	if ctx.Err() != nil {
+		return "", failed(op, ctx.Err())
+	}
+	root, err := d.open()
 	if err != nil {
 		return "", failed(op, err)
 	}
@@ -106,7 +110,10 @@ func (d *Driver) fill(ctx context.Context, root, dir *os.Root, open provider.Ope
 // hold the withdrawn value and is removed too.
 func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
 	const op = "withdraw"
-	root, err := openRoot(d.config.Root)
+	if ctx.Err() != nil {
+		return failed(op, ctx.Err())
+	}
+	root, err := d.open()
 	if err != nil {
 		return failed(op, err)
 	}
@@ -114,9 +121,7 @@ func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, ope
 	switch presence, _, err := probe(root, dirName(o), id); {
 	case err != nil:
 		return failed(op, err)
-	case presence == provider.Absent:
-		return nil
-	case presence != provider.Present:
+	case presence != provider.Present: // it should be there, and be ours
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	}
 	dir, err := root.OpenRoot(dirName(o))
@@ -124,47 +129,69 @@ func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, ope
 		return failed(op, err)
 	}
 	defer dir.Close()
+	return d.cut(ctx, dir, o.Epoch, open)
+}
+
+// cut makes the new files in a directory of this epoch's own, which stands before
+// the values are asked for, and then renames them over the old ones: a job finds
+// one or the other. A later actor removes the directories of earlier ones, so that
+// one who was paused and deposed in between has nothing to rename any more.
+func (d *Driver) cut(ctx context.Context, dir *os.Root, epoch uint64, open provider.Opener) error {
+	const op = "withdraw"
+	fresh := freshPrefix + strconv.FormatUint(epoch, 10)
+	if err := removeTree(dir, fresh); err != nil { // an attempt of our own
+		return failed(op, err)
+	}
+	made, err := makeDir(dir, fresh)
+	if err != nil {
+		return failed(op, err)
+	}
+	defer made.Close()
 	values, err := open(ctx)
 	if err != nil {
-		return err
+		return errors.Join(err, undo(dir, fresh))
 	}
 	files, err := dir.OpenRoot(filesDir)
 	if err != nil {
 		return failed(op, err)
 	}
 	defer files.Close()
-	err = prune(files, func(name string) bool {
-		parsed, err := secrets.ParseName(name)
-		return err == nil && !values[parsed].IsZero()
-	})
-	if err != nil {
-		return failed(op, err)
-	}
 	joint := d.joint()
-	err = prune(dir, func(name string) bool {
-		return name == filesDir || slices.ContainsFunc(joint, func(f jointFile) bool { return f.name == name })
-	})
+	err = errors.Join(
+		prune(files, func(name string) bool {
+			parsed, err := secrets.ParseName(name)
+			return err == nil && !values[parsed].IsZero()
+		}),
+		prune(dir, func(name string) bool {
+			if earlier, ok := strings.CutPrefix(name, freshPrefix); ok {
+				n, err := strconv.ParseUint(earlier, 10, 64)
+				return err == nil && n >= epoch
+			}
+			return name == filesDir || slices.ContainsFunc(joint, func(f jointFile) bool { return f.name == name })
+		}))
 	if err != nil {
 		return failed(op, err)
 	}
 	for _, file := range joint {
-		// A job may be about to read the file: it finds the old or the new one.
-		fresh := file.name + ".new"
-		err := createFile(dir, fresh, func(w io.Writer) error { return file.write(w, values) })
+		err := createFile(made, file.name, func(w io.Writer) error { return file.write(w, values) })
+		if err == nil {
+			err = dir.Rename(fresh+"/"+file.name, file.name)
+		}
 		if err != nil {
 			return failed(op, err)
 		}
-		if err := dir.Rename(fresh, file.name); err != nil {
-			return failed(op, err)
-		}
 	}
-	for _, r := range []*os.Root{files, dir} {
-		if err := syncDir(r); err != nil {
-			return failed(op, err)
-		}
+	if err := removeTree(dir, fresh); err != nil { // syncs dir
+		return failed(op, err)
+	}
+	if err := syncDir(files); err != nil {
+		return failed(op, err)
 	}
 	return nil
 }
+
+// freshPrefix begins the name of an actor's own directory within a run's.
+const freshPrefix = "fresh-"
 
 // jointFile is a file that holds all secrets of a run.
 type jointFile struct {

@@ -3,6 +3,7 @@
 // Package hpc stages a run's secrets as files on a POSIX filesystem that batch
 // jobs read: one directory of mode 0700 per run, with files of mode 0600.
 //
+//	ROOT/.psec-root   by which the root is known again
 //	ROOT/psec-MARK-NONCE/
 //	    env.sh        export NAME='...' for every secret; for any POSIX shell to source
 //	    store.json    Nextflow's own store file, for NXF_SECRETS_FILE
@@ -13,9 +14,11 @@
 //
 // # Files
 //
-// The root must be a directory that nobody else can swap or write in: every
-// parent belongs to root or to the launcher and is writable by its owner only,
-// or is sticky as /tmp is. Run directories have unguessable names. Every file is
+// The root must be a directory that nobody else can swap or write in: it, every
+// parent and every symbolic link to it belongs to root or to the launcher, and
+// parents are writable by their owners only, or sticky as /tmp is. A path under
+// which another directory shows up, such as the one below a missing mount, is
+// unavailable: nothing there is taken for gone. Run directories have unguessable names. Every file is
 // created by O_EXCL with its mode in the open call and again on the descriptor,
 // whatever the umask; files and directories are synced before their references
 // are handed out. All access goes through os.Root, so that no link inside leads

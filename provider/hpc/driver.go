@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"strings"
@@ -47,6 +49,7 @@ const Kind = "file"
 type Driver struct {
 	config  Config
 	horizon time.Duration
+	mark    string // the root's
 }
 
 var (
@@ -56,9 +59,13 @@ var (
 )
 
 // New returns a driver for the root, or a *secrets.InvalidError for the field
-// "staging root" if somebody else could swap it or write in it. The same check
-// is made again at every use.
+// "staging root" if somebody else could swap it or write in it. A root that is
+// used for the first time is marked by a small hidden file, by which it is known
+// again: a path under which another directory is found, such as the one below a
+// mount that is missing, is unavailable rather than empty. Both are checked again
+// at every use.
 func New(c Config) (*Driver, error) {
+	c.Root = filepath.Clean(c.Root)
 	root, err := openRoot(c.Root)
 	if err != nil {
 		return nil, err
@@ -68,12 +75,22 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{config: c, horizon: horizon}, nil
+	mark, err := markOf(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := markRoot(root); err != nil {
+			return nil, err
+		}
+		mark, err = markOf(root)
+	}
+	if err != nil {
+		return nil, rootError("has a mark that can't be read")
+	}
+	return &Driver{config: c, horizon: horizon, mark: mark}, nil
 }
 
-// Location answers the root's path.
+// Location answers the root's path and, as the account, its mark.
 func (d *Driver) Location() provider.Location {
-	return provider.Location{Kind: Kind, Place: d.config.Root}
+	return provider.Location{Kind: Kind, Account: d.mark, Place: d.config.Root}
 }
 
 // Capabilities answers a horizon of zero where the root lies on a filesystem
@@ -85,10 +102,13 @@ func (d *Driver) Capabilities() provider.Capabilities {
 
 var errNUL = &secrets.InvalidError{Field: "value", Rule: "may hold no NUL byte to stand in an environment"}
 
-// Carries refuses a value with a NUL byte unless NoEnv, and one that is not
-// valid UTF-8 unless NoStore.
-func (d *Driver) Carries(_ secrets.Name, v secrets.Value) error {
+// Carries refuses, unless NoEnv, a value with a NUL byte, and a name that a shell
+// keeps for itself; and, unless NoStore, a value that is not valid UTF-8.
+func (d *Driver) Carries(name secrets.Name, v secrets.Value) error {
 	if !d.config.NoEnv {
+		if shellOwned(name) {
+			return errShell
+		}
 		err := v.Reveal(func(plain []byte) error {
 			if bytes.IndexByte(plain, 0) >= 0 {
 				return errNUL
@@ -136,7 +156,7 @@ func (d *Driver) References(o provider.Object, _ string) []provider.Reference {
 func (d *Driver) Environment(refs []provider.Reference) map[string]string {
 	env := map[string]string{}
 	for _, ref := range refs {
-		dir, ok := strings.CutPrefix(filepath.Dir(filepath.Dir(ref.Locator)), filepath.Clean(d.config.Root)+"/")
+		dir, ok := strings.CutPrefix(filepath.Dir(filepath.Dir(ref.Locator)), d.config.Root+"/")
 		if ref.Kind != Kind || !ok || !strings.HasPrefix(dir, prefix) {
 			continue
 		}

@@ -62,20 +62,36 @@ func staged(t testing.TB, plain map[string][]byte) (provider.Object, provider.Op
 
 func canary() []byte { return []byte(rand.Text()) }
 
+// entries returns the names in the root, but for the root's mark.
+func entries(t *testing.T, root string) []string {
+	t.Helper()
+	all, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range all {
+		if e.Name() != ".psec-root" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
 // only returns the one directory in the root.
 func only(t *testing.T, root string) string {
 	t.Helper()
-	entries, err := os.ReadDir(root)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("root has %d entries, want 1 (%v)", len(entries), err)
+	names := entries(t, root)
+	if len(names) != 1 {
+		t.Fatalf("root has %d entries, want 1", len(names))
 	}
-	return filepath.Join(root, entries[0].Name())
+	return filepath.Join(root, names[0])
 }
 
 func empty(t *testing.T, root string) {
 	t.Helper()
-	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
-		t.Errorf("root has %d entries, want none (%v)", len(entries), err)
+	if names := entries(t, root); len(names) != 0 {
+		t.Errorf("root has %d entries, want none", len(names))
 	}
 }
 
@@ -122,7 +138,7 @@ func TestAJobFindsExactBytesInFilesOfModes0600And0700WhateverTheUmask(t *testing
 			t.Fatal(err)
 		}
 		empty(t, root)
-		if err := os.Remove(root); err != nil {
+		if err := os.RemoveAll(root); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -400,6 +416,97 @@ func TestACancelledCallDoesNothing(t *testing.T) {
 	}
 	if err := d.Remove(ctx, o, ""); err == nil {
 		t.Error("removed")
+	}
+	empty(t, root)
+}
+
+func TestADeposedWithdrawPutsNothingBack(t *testing.T) {
+	first, second, stays := canary(), canary(), canary()
+	d, root := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"FIRST": first, "SECOND": second, "STAYS": stays})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier, later := o, o
+	earlier.Epoch, later.Epoch = 2, 3
+	_, withoutFirst := staged(t, map[string][]byte{"SECOND": second, "STAYS": stays})
+	_, withoutBoth := staged(t, map[string][]byte{"STAYS": stays})
+	err = d.Withdraw(t.Context(), earlier, id, func(ctx context.Context) (map[secrets.Name]secrets.Value, error) {
+		values, err := withoutFirst(ctx)
+		// The pause, after the fence: a later actor pulls more.
+		if err := d.Withdraw(ctx, later, id, withoutBoth); err != nil {
+			t.Error(err)
+		}
+		return values, err
+	})
+	if err == nil {
+		t.Error("the deposed one says that it withdrew")
+	}
+	err = filepath.WalkDir(only(t, root), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if bytes.Contains(content, first) || bytes.Contains(content, second) {
+			t.Errorf("%s has a withdrawn value", e.Name())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARootThatIsOutOfSightIsNotEmpty(t *testing.T) {
+	parent := t.TempDir()
+	root := filepath.Join(parent, "mount")
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, _ := newDriver(t, hpc.Config{Root: root + "/"})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := filepath.Join(parent, "away")
+	for name, appears := range map[string]func() error{
+		"a bare directory": func() error { return os.Mkdir(root, 0o700) },
+		"another host's root": func() error {
+			if err := os.Mkdir(root, 0o700); err != nil {
+				return err
+			}
+			other, err := hpc.New(hpc.Config{Root: root})
+			if err == nil && other.Location() == d.Location() {
+				t.Error("two roots have one location")
+			}
+			return err
+		},
+		"nothing": func() error { return nil },
+	} {
+		if err := errors.Join(os.Rename(root, away), appears()); err != nil {
+			t.Fatal(err)
+		}
+		if presence, _, err := d.Probe(t.Context(), o, id); err == nil {
+			t.Errorf("%s: probe says %v", name, presence)
+		}
+		if err := d.Remove(t.Context(), o, id); err == nil {
+			t.Errorf("%s: remove says that it is gone", name)
+		}
+		if _, err := d.Create(t.Context(), o, open); err == nil {
+			t.Errorf("%s: created", name)
+		}
+		if err := errors.Join(os.RemoveAll(root), os.Rename(away, root)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := hpc.New(hpc.Config{Root: root})
+	if err != nil || again.Location() != d.Location() {
+		t.Errorf("the same root has another location (%v)", err)
+	}
+	if err := again.Remove(t.Context(), o, id); err != nil {
+		t.Error(err)
 	}
 	empty(t, root)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets/internal/component"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
+	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // shells are the shells that jobs run under, with how to call them.
@@ -150,4 +151,51 @@ func throughShell(t *testing.T, shell string, argv []string, script, env string,
 	if entries, _ := os.ReadDir(cwd); len(entries) != 1 {
 		t.Errorf("%s: a value was executed: there is a file beside the script", shell)
 	}
+}
+
+// TestWhatAShellKeepsForItselfIsRefused asks bash which variables it has, and
+// which of them take what a file assigns to them.
+func TestWhatAShellKeepsForItselfIsRefused(t *testing.T) {
+	bash := component.Command(t, "shells", "bash")
+	listed, err := exec.Command(bash, "--norc", "-c", "compgen -v; declare -p | sed -nE 's/^declare -[a-zA-Z-]+ ([A-Za-z_]+).*/\\1/p'").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := newDriver(t, hpc.Config{NoStore: true})
+	kept := 0
+	seen := map[string]bool{}
+	for variable := range strings.FieldsSeq(string(listed)) {
+		n, err := secrets.ParseName(variable)
+		if err != nil || seen[variable] {
+			continue
+		}
+		seen[variable] = true
+		const value = "x[$(touch sentinel)0]"
+		cwd := t.TempDir()
+		cmd := exec.Command(bash, "--norc", "-c", "export "+variable+"='"+value+"' 2>/dev/null; printf %s \"$"+variable+"\"")
+		cmd.Dir = cwd
+		out, _ := cmd.Output() // to fail is an answer, too
+		ran, err := os.ReadDir(cwd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(out) == value && len(ran) == 0 {
+			continue
+		}
+		kept++
+		v, err := secrets.NewValue([]byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Carries(n, v) == nil {
+			t.Errorf("%s is carried, and bash executes it: %t", variable, len(ran) > 0)
+		}
+		if _, reserved := n.Reserved(); !reserved {
+			t.Errorf("%s is not reserved", variable)
+		}
+	}
+	if kept < 10 {
+		t.Errorf("bash kept %d of %d variables for itself: the test asks wrongly", kept, len(seen))
+	}
+	t.Logf("bash keeps %d of %d variables for itself", kept, len(seen))
 }

@@ -16,7 +16,7 @@ func (d *Driver) Probe(ctx context.Context, o provider.Object, id string) (provi
 	if ctx.Err() != nil {
 		return provider.Unknown, "", failed("probe", ctx.Err())
 	}
-	root, err := openRoot(d.config.Root)
+	root, err := d.open()
 	if err != nil {
 		return provider.Unknown, "", failed("probe", err)
 	}
@@ -47,7 +47,7 @@ func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error
 	if ctx.Err() != nil {
 		return failed(op, ctx.Err())
 	}
-	root, err := openRoot(d.config.Root)
+	root, err := d.open()
 	if err != nil {
 		return failed(op, err)
 	}

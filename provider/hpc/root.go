@@ -4,10 +4,13 @@ package hpc
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -23,33 +26,119 @@ func openRoot(path string) (*os.Root, error) {
 	if !filepath.IsAbs(path) {
 		return nil, rootError("must be an absolute path")
 	}
-	real, err := filepath.EvalSymlinks(path)
+	real, err := checkPath(filepath.Clean(path))
 	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(real)
+	if err != nil || !info.IsDir() {
 		return nil, rootError("must be an existing directory")
 	}
-	for dir := real; ; dir = filepath.Dir(dir) {
-		info, err := os.Lstat(dir)
-		if err != nil || !info.IsDir() {
-			return nil, rootError("must be an existing directory")
-		}
-		uid := info.Sys().(*syscall.Stat_t).Uid
-		if uid != 0 && int(uid) != os.Geteuid() {
-			return nil, rootError("it and every parent must belong to root or to this user")
-		}
-		others := info.Mode().Perm()&0o022 != 0
-		if others && dir == real {
-			return nil, rootError("may not be writable by group or others")
-		}
-		if others && info.Mode()&os.ModeSticky == 0 {
-			return nil, rootError("may have no parent that is writable by group or others, unless it is sticky")
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, rootError("may not be writable by group or others")
 	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
 		return nil, rootError("must be accessible to this user")
+	}
+	return root, nil
+}
+
+// maxLinks is how many symbolic links a path may go through, as in Linux.
+const maxLinks = 40
+
+// checkPath walks a path from the filesystem's root, through its symbolic links,
+// and returns it without them. Whoever owns a directory or a link on the way, or
+// may write in a directory, decides where the path leads.
+func checkPath(path string) (string, error) {
+	at, rest, links := "/", strings.Split(path, "/"), 0
+	for {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return "", rootError("must be an existing directory")
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 && int(uid) != os.Geteuid() {
+			return "", rootError("it, every parent and every link to it must belong to root or to this user")
+		}
+		switch {
+		case info.Mode()&os.ModeSymlink != 0:
+			to, err := os.Readlink(at)
+			if links++; err != nil || links > maxLinks {
+				return "", rootError("must be an existing directory")
+			}
+			rest = append(strings.Split(to, "/"), rest...)
+			if at = filepath.Dir(at); filepath.IsAbs(to) {
+				at = "/"
+			}
+		case info.IsDir() && len(rest) > 0 && info.Mode().Perm()&0o022 != 0 && info.Mode()&os.ModeSticky == 0:
+			return "", rootError("may have no parent that is writable by group or others, unless it is sticky")
+		}
+		for len(rest) > 0 && rest[0] == "" {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			return at, nil
+		}
+		at, rest = filepath.Join(at, rest[0]), rest[1:]
+	}
+}
+
+// markFile tells one staging root from another that is found under its path: the
+// bare directory below an absent mount, or another host's. Without it an object
+// would be taken for gone that is only out of sight.
+const markFile = ".psec-root"
+
+// markOf returns the root's mark.
+func markOf(root *os.Root) (string, error) {
+	f, err := root.Open(markFile)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
+		return "", errMark
+	}
+	mark, err := io.ReadAll(io.LimitReader(f, 64))
+	if err != nil || len(mark) != len(rand.Text()) {
+		return "", errMark
+	}
+	return string(mark), nil
+}
+
+// markRoot marks a root that has no mark. It is linked under its name when it is
+// whole, so that nobody reads a part of it; of two processes the first one wins.
+func markRoot(root *os.Root) error {
+	mark := strings.ToLower(rand.Text())
+	temporary := markFile + "-" + mark
+	err := createFile(root, temporary, func(w io.Writer) error {
+		_, err := io.WriteString(w, mark)
+		return err
+	})
+	if err != nil {
+		return rootError("must be writable by this user")
+	}
+	linked := root.Link(temporary, markFile)
+	if err := errors.Join(root.Remove(temporary), syncDir(root)); err != nil {
+		return rootError("must be writable by this user")
+	}
+	if linked != nil && !errors.Is(linked, fs.ErrExist) {
+		return rootError("must lie on a filesystem with hard links")
+	}
+	return nil
+}
+
+var errMark = errors.New("hpc: this is not the staging root it was")
+
+// open opens the staging root and checks that it is the one it was.
+func (d *Driver) open() (*os.Root, error) {
+	root, err := openRoot(d.config.Root)
+	if err != nil {
+		return nil, err
+	}
+	if mark, err := markOf(root); err != nil || mark != d.mark {
+		_ = root.Close() // it was only looked at
+		return nil, errMark
 	}
 	return root, nil
 }
@@ -59,7 +148,7 @@ func (d *Driver) readRoot(ctx context.Context) ([]string, error) {
 	if ctx.Err() != nil {
 		return nil, failed("list", ctx.Err())
 	}
-	root, err := openRoot(d.config.Root)
+	root, err := d.open()
 	if err != nil {
 		return nil, failed("list", err)
 	}
@@ -79,7 +168,7 @@ func failed(op string, err error) error {
 	switch {
 	case errors.As(err, &invalid):
 		code = provider.Refused
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+	case errors.Is(err, errMark), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE), errors.Is(err, syscall.EINTR),
 		errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.EMFILE):
 		code = provider.Unavailable

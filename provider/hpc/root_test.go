@@ -105,6 +105,39 @@ func TestARootThatOthersCouldSwapIsRefused(t *testing.T) {
 			}
 			return link
 		}, false},
+		{"link of another's to a good one", func(t *testing.T, tmp string) string {
+			link := filepath.Join(mkdir(t, 0o777|os.ModeSticky, 0, tmp, "p"), "l")
+			if err := errors.Join(os.Symlink(mkdir(t, 0o700, 0, tmp, "r"), link), os.Lchown(link, other, -1)); err != nil {
+				t.Fatal(err)
+			}
+			return link
+		}, false},
+		{"under a link of another's", func(t *testing.T, tmp string) string {
+			link := filepath.Join(mkdir(t, 0o777|os.ModeSticky, 0, tmp, "p"), "l")
+			if err := errors.Join(os.Symlink(filepath.Dir(mkdir(t, 0o700, 0, tmp, "r")), link), os.Lchown(link, other, -1)); err != nil {
+				t.Fatal(err)
+			}
+			return filepath.Join(link, "r")
+		}, false},
+		{"link to a link, relative", func(t *testing.T, tmp string) string {
+			mkdir(t, 0o700, 0, tmp, "r")
+			if err := errors.Join(os.Symlink("r", filepath.Join(tmp, "l")), os.Symlink("./l", filepath.Join(tmp, "m"))); err != nil {
+				t.Fatal(err)
+			}
+			return filepath.Join(tmp, "m")
+		}, true},
+		{"link to itself", func(t *testing.T, tmp string) string {
+			link := filepath.Join(tmp, "l")
+			if err := os.Symlink("l", link); err != nil {
+				t.Fatal(err)
+			}
+			return link
+		}, false},
+		{"a mark that is a directory", func(t *testing.T, tmp string) string {
+			root := mkdir(t, 0o700, 0, tmp, "r")
+			mkdir(t, 0o700, 0, root, ".psec-root")
+			return root
+		}, false},
 		{"a file", func(t *testing.T, tmp string) string {
 			file := filepath.Join(tmp, "f")
 			if err := os.WriteFile(file, nil, 0o600); err != nil {
