@@ -138,8 +138,8 @@ type Provider interface {
 	References(o Object, id string) []Reference
 }
 
-// Lister is a driver whose platform can list objects; the sweep uses it as a
-// backstop for a ledger that was lost.
+// Lister is a driver whose platform can list objects: by it one finds what no
+// ledger knows of.
 type Lister interface {
 	// List yields what carries the mark. An object may be incomplete: Name is
 	// set. Lists may be late by the horizon.

@@ -24,6 +24,12 @@
 // Whatever interrupts this, [Engine.Sweep], called from any process, goes on
 // where it stopped.
 //
+// # Revocation
+//
+// [Ledger.Revoke] deletes a secret and marks it in the runs under way, in one
+// commit. Whoever comes first, [Engine.Withdraw] or the sweep, then removes the
+// object that holds it, or cuts it down where it holds others too.
+//
 // # Two clocks
 //
 // The actor's lease, minutes long, says who stages or removes now: it guards
