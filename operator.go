@@ -115,8 +115,9 @@ type Health struct {
 }
 
 // Health answers how things stand. Only an operator may ask.
-func (s *Service) Health(ctx context.Context, c rbac.Caller) (Health, error) {
+func (s *Service) Health(ctx context.Context, c rbac.Caller) (health Health, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionHealth}
+	defer func() { err = s.failed(ctx, ev, err) }()
 	if err := s.operate(ctx, c, ev); err != nil {
 		return Health{}, err
 	}

@@ -355,7 +355,7 @@ func outcome(err error) secrets.Outcome {
 	case err == nil:
 		return secrets.Done
 	case isAny(err, ErrRefused, ErrRunUsed, ErrHome, ErrBusy, secrets.ErrInvalid, secrets.ErrExists, secrets.ErrConflict,
-		secrets.ErrNotFound, stage.ErrEnded):
+		secrets.ErrNotFound, stage.ErrNoRun, stage.ErrEnded):
 		return secrets.Refused
 	default:
 		return secrets.Failed

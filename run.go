@@ -135,8 +135,9 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 // Receipt tells what was staged where for a run, which version of which scope,
 // and when it was seen gone. Other people's own secrets are left out of it, but
 // for operators. It needs the right to read the workspace.
-func (s *Service) Receipt(ctx context.Context, c rbac.Caller, id secrets.RunID) (stage.Receipt, error) {
+func (s *Service) Receipt(ctx context.Context, c rbac.Caller, id secrets.RunID) (receipt stage.Receipt, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionReceipt, Run: id}
+	defer func() { err = s.failed(ctx, ev, err) }()
 	run, rows, err := s.loadRun(ctx, c, id, true, ev)
 	if err != nil {
 		return stage.Receipt{}, err
@@ -205,7 +206,7 @@ func reason(err error) string {
 	}
 	for _, known := range []error{
 		ErrHome, ErrBusy, ErrRunUsed, secrets.ErrExists, secrets.ErrConflict, secrets.ErrNotFound,
-		stage.ErrMoved, stage.ErrRevoked, stage.ErrFenced, stage.ErrHeld, stage.ErrEnded,
+		stage.ErrNoRun, stage.ErrMoved, stage.ErrRevoked, stage.ErrFenced, stage.ErrHeld, stage.ErrEnded,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

@@ -265,8 +265,9 @@ func (s *Service) DeleteScope(ctx context.Context, c rbac.Caller, scope secrets.
 }
 
 // Get returns what is told of a secret. It needs the right to read.
-func (s *Service) Get(ctx context.Context, c rbac.Caller, id secrets.ID) (secrets.Secret, error) {
+func (s *Service) Get(ctx context.Context, c rbac.Caller, id secrets.ID) (secret secrets.Secret, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionGet}
+	defer func() { err = s.failed(ctx, ev, err) }()
 	record, err := s.find(ctx, c, rbac.Read, id, &ev)
 	if err != nil {
 		return secrets.Secret{}, err
@@ -285,7 +286,7 @@ const (
 
 // List returns secrets of a scope in the order of their names: q.Limit of them,
 // 100 if that is zero, at most 1,000. It needs the right to read.
-func (s *Service) List(ctx context.Context, c rbac.Caller, q secrets.Query) ([]secrets.Secret, error) {
+func (s *Service) List(ctx context.Context, c rbac.Caller, q secrets.Query) (list []secrets.Secret, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionList, Scope: q.Scope}
 	if err := q.Scope.Check(); err != nil {
 		return nil, err
@@ -296,10 +297,11 @@ func (s *Service) List(ctx context.Context, c rbac.Caller, q secrets.Query) ([]s
 	if q.Limit == 0 {
 		q.Limit = defaultPage
 	}
+	defer func() { err = s.failed(ctx, ev, err) }()
 	if err := s.gate(ctx, c, rbac.Read, q.Scope, ev); err != nil {
 		return nil, err
 	}
-	list, err := s.backend.List(ctx, q)
+	list, err = s.backend.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}

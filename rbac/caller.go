@@ -31,8 +31,8 @@ type Caller struct {
 func Operator(label string) Caller { return Caller{Label: label, operator: true} }
 
 // IsOperator reports whether the caller was made by [Operator]: for what concerns
-// the installation rather than a scope.
-func (c Caller) IsOperator() bool { return c.operator }
+// the installation rather than a scope. Who breaks the rule for labels is none.
+func (c Caller) IsOperator() bool { return c.operator && c.valid() }
 
 // valid reports whether the caller's names are fit for events and scopes.
 func (c Caller) valid() bool {

@@ -49,13 +49,20 @@ func (e *Engine) take(ctx context.Context, id secrets.RunID) (actor, []Row, erro
 	return e.actorSince(before, run), rows, nil
 }
 
+// advance records what was done, even if the caller has given up meanwhile.
+func (e *Engine) advance(ctx context.Context, a actor, to Phase, lease time.Duration, rows []Row, ev []secrets.Event) (Run, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*e.config.Lease)
+	defer cancel()
+	return e.config.Ledger.Advance(ctx, a.run, to, lease, rows, ev...)
+}
+
 // keep records progress if half of the lease is over, and so renews it.
 func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Event) (kept bool, err error) {
 	if time.Until(a.term) >= e.config.Lease/2 {
 		return false, nil
 	}
 	before := time.Now()
-	run, err := e.config.Ledger.Advance(ctx, a.run, a.run.Phase, e.config.Lease, rows, ev...)
+	run, err := e.advance(ctx, *a, a.run.Phase, e.config.Lease, rows, ev)
 	if err != nil {
 		return false, err
 	}

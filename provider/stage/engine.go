@@ -160,12 +160,23 @@ func driverError(op string, err error) error {
 func codeOf(err error) provider.Code {
 	var failure *provider.Error
 	switch {
-	case errors.As(err, &failure):
+	case errors.As(err, &failure) && known(failure.Code):
 		return failure.Code
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return provider.Unavailable
 	}
 	return provider.Internal
+}
+
+// known reports whether a code is one of the contract's, and no text of a
+// driver's own.
+func known(c provider.Code) bool {
+	switch c {
+	case provider.Unavailable, provider.Throttled, provider.Refused, provider.Forbidden, provider.Quota,
+		provider.Taken, provider.NotOurs, provider.Internal, NoTarget:
+		return true
+	}
+	return false
 }
 
 // transient reports whether another attempt may succeed by itself.

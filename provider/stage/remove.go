@@ -53,7 +53,7 @@ func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Clo
 // can't be done now is left to the sweep. Versions stay pinned, so that the run's
 // logs stay masked.
 func (e *Engine) Withdraw(ctx context.Context, id secrets.RunID, caller string) (Receipt, error) {
-	run, rows, err := e.config.Ledger.Load(ctx, id)
+	run, _, err := e.config.Ledger.Load(ctx, id)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -62,7 +62,7 @@ func (e *Engine) Withdraw(ctx context.Context, id secrets.RunID, caller string) 
 	}
 	a, rows, err := e.take(ctx, id)
 	if err != nil {
-		return Receipt{Run: run, Rows: rows}, err
+		return Receipt{Run: run}, err
 	}
 	return e.settle(ctx, a, rows, caller, false)
 }
@@ -84,11 +84,8 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 			todo = append(todo, &rows[i])
 		}
 	}
-	// What was done is recorded even if the caller has given up meanwhile.
-	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*e.config.Lease)
-	defer cancel()
 	for len(todo) > 0 && ctx.Err() == nil && !a.over() {
-		kept, err := e.keep(record, &a, changed, events)
+		kept, err := e.keep(ctx, &a, changed, events)
 		if err != nil {
 			return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
 		}
@@ -128,7 +125,7 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 	if to == Ending && !slices.ContainsFunc(rows, func(row Row) bool { return !row.State.Over() }) {
 		to = Closed
 	}
-	after, err := e.config.Ledger.Advance(record, a.run, to, 0, changed, events...)
+	after, err := e.advance(ctx, a, to, 0, changed, events)
 	if err != nil {
 		return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
 	}
