@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
@@ -31,6 +33,7 @@ const target = "cluster"
 //	DIR/kek/    the key file, apart from the database
 //	DIR/stage/  what jobs read, one directory per run
 //	DIR/runs/   a lock file per run, held while its launcher lives
+//	DIR/lock    held while a process opens the house
 type house struct {
 	dir     string
 	backend *sqlstore.Store
@@ -42,27 +45,40 @@ type house struct {
 func (h *house) stage() string { return filepath.Join(h.dir, "stage") }
 func (h *house) runs() string  { return filepath.Join(h.dir, "runs") }
 
-// open makes the house, or enters the one that is there. change may alter the
-// configuration of its service.
+// open makes the house, or enters the one that is there, one process at a time.
+// change may alter the configuration of its service.
 func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*house, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, errors.New("the directory has no absolute path")
 	}
-	for _, d := range []string{"", "db", "kek", "stage", "runs"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return nil, errors.New("the directory can't be made")
+	h := &house{dir: dir}
+	// The driver checks the place, so it comes first: nothing is left in a bad one.
+	made, err := makeDir(h.stage())
+	if err == nil {
+		h.driver, err = hpc.New(hpc.Config{Root: h.stage()})
+	}
+	if err != nil {
+		for _, d := range slices.Backward(made) {
+			_ = os.Remove(d) // stays if another process has put something there
+		}
+		return nil, err
+	}
+	release, err := h.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	for _, d := range []string{"db", "kek", "runs"} {
+		if _, err := makeDir(filepath.Join(dir, d)); err != nil {
+			return nil, err
 		}
 	}
-	h := &house{dir: dir}
 	database := filepath.Join(dir, "db", "pipesecrets.db")
 	if h.backend, err = sqlite.Open(ctx, database); err != nil {
 		return nil, err
 	}
 	if err := h.unlock(ctx, database, filepath.Join(dir, "kek", "key")); err != nil {
-		return nil, errors.Join(err, h.close())
-	}
-	if h.driver, err = hpc.New(hpc.Config{Root: h.stage()}); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	config := pipesecrets.Config{
@@ -88,8 +104,28 @@ func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*h
 	return h, nil
 }
 
-// unlock loads the keyring, and makes key file and keyring if both are missing:
-// the first start. A host would make them in its installation, not at a start.
+// makeDir makes a directory and what is missing above it, and returns what it
+// made, the outermost first.
+func makeDir(path string) (made []string, err error) {
+	err = os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if made, err = makeDir(filepath.Dir(path)); err != nil {
+			return made, err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	switch {
+	case err == nil:
+		made = append(made, path)
+	case !errors.Is(err, fs.ErrExist): // what is there is looked at by whoever uses it
+		return made, errors.New("the directory can't be made")
+	}
+	return made, nil
+}
+
+// unlock loads the keyring, and makes it at the first start, as well as the key
+// file unless one is there, as after a first start that was killed between the
+// two. A host would make them in its installation, not at a start.
 func (h *house) unlock(ctx context.Context, database, key string) error {
 	installation, err := h.backend.Installation(ctx, "")
 	if err != nil {
@@ -100,7 +136,7 @@ func (h *house) unlock(ctx context.Context, database, key string) error {
 		return err
 	}
 	if generation == 0 {
-		if err := crypto.CreateFileKEK(key, database); err != nil {
+		if err := crypto.CreateFileKEK(key, database); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

@@ -38,10 +38,7 @@ func (t teller) job(ctx context.Context, h *house, launch *pipesecrets.Launch, v
 	}
 	cmd := exec.CommandContext(ctx, "bash", args...)
 	cmd.Stdout, cmd.Stderr = masked, masked
-	cmd.Env = os.Environ()
-	for name, path := range h.driver.Environment(launch.References) {
-		cmd.Env = append(cmd.Env, name+"="+path)
-	}
+	cmd.Env = h.environment(launch.References)
 	err := cmd.Run()
 	if err := errors.Join(err, masked.Close()); err != nil {
 		return fmt.Errorf("the job failed: %w", err)
@@ -79,15 +76,15 @@ func (t teller) job(ctx context.Context, h *house, launch *pipesecrets.Launch, v
 	return nil
 }
 
-// leftovers returns an error if anything stands in the staging directory, or if
-// a file of the house holds a value in the clear, in base64 or in hexadecimal.
+// leftovers returns an error if a run's directory is still staged, or if a file
+// of the house holds a value in the clear, in base64 or in hexadecimal.
 func leftovers(h *house, values map[secrets.Name]secrets.Value) error {
-	entries, err := os.ReadDir(h.stage())
+	staged, err := h.count()
 	if err != nil {
 		return err
 	}
-	if len(entries) > 0 {
-		return fmt.Errorf("%d directories are still staged", len(entries))
+	if staged > 0 {
+		return fmt.Errorf("%d directories are still staged", staged)
 	}
 	return walk(h.dir, func(content []byte) error {
 		for name, value := range values {
@@ -105,8 +102,15 @@ func leftovers(h *house, values map[secrets.Name]secrets.Value) error {
 	})
 }
 
-// count returns how many entries the staging directory has.
+// count returns how many runs' directories are staged. The staging directory also
+// has a file of the driver's own.
 func (h *house) count() (int, error) {
 	entries, err := os.ReadDir(h.stage())
-	return len(entries), err
+	n := 0
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "psec-") {
+			n++
+		}
+	}
+	return n, err
 }

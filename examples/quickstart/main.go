@@ -15,6 +15,11 @@
 // files in $PIPESECRETS_DIR, masks what it prints, removes what was staged, and
 // ends with COMMAND's exit status. DIR keeps the state for another time; without
 // it, it is temporary.
+//
+// Signals pass to COMMAND, and quickstart cleans up after it. Only SIGKILL leaves
+// it no time for that: without -dir the temporary directory then stays, with what
+// was staged. With -dir, any later call with the same DIR removes what a killed
+// one left, from some seconds after its end.
 package main
 
 import (
@@ -74,6 +79,11 @@ type given struct {
 	file string
 }
 
+const afterKill = `After a SIGKILL without -dir the temporary directory stays, with what was staged.
+With -dir, any later call with the same one, from some seconds on, cleans up after
+a killed one.
+`
+
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
@@ -81,6 +91,7 @@ func parse(args []string) (options, error) {
 		fmt.Fprintln(flags.Output(), "usage: quickstart [-dir DIR] [-secret NAME=FILE]... [-user-secret NAME=FILE]... [-- COMMAND ARG...]")
 		fmt.Fprintln(flags.Output(), "Without arguments it plays the story of a secret's life.")
 		flags.PrintDefaults()
+		fmt.Fprint(flags.Output(), afterKill)
 	}
 	flags.StringVar(&o.dir, "dir", "", "keep the state in this `directory`, made if need be")
 	var workspace, user []string
@@ -143,8 +154,25 @@ func parseGiven(s string) (given, error) {
 	return given{parsed, file}, nil
 }
 
-// read returns the value that a file or standard input holds.
-func (g given) read() (secrets.Value, error) {
+// read returns the value that a file or standard input holds. It does not wait for
+// a terminal or a pipe any longer than ctx lasts.
+func (g given) read(ctx context.Context) (secrets.Value, error) {
+	done := make(chan struct{})
+	var value secrets.Value
+	var err error
+	go func() {
+		defer close(done)
+		value, err = g.readAll()
+	}()
+	select {
+	case <-done:
+		return value, err
+	case <-ctx.Done():
+		return secrets.Value{}, context.Cause(ctx)
+	}
+}
+
+func (g given) readAll() (secrets.Value, error) {
 	in := os.Stdin
 	if g.file != "-" {
 		f, err := os.Open(g.file)

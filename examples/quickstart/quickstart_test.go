@@ -75,8 +75,8 @@ func twoValues(t *testing.T) (dir string, args []string, workspace, user []byte)
 // is staged.
 func clean(t *testing.T, dir string, values ...[]byte) {
 	t.Helper()
-	if staged, err := os.ReadDir(filepath.Join(dir, "stage")); err != nil || len(staged) > 0 {
-		t.Errorf("%d directories are staged (%v)", len(staged), err)
+	if staged, err := (&house{dir: dir}).count(); err != nil || staged > 0 {
+		t.Errorf("%d directories are staged (%v)", staged, err)
 	}
 	files := 0
 	err := walk(dir, func(content []byte) error {
@@ -185,11 +185,11 @@ func TestNothingIsLeftHoweverTheCommandEnds(t *testing.T) {
 }
 
 func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		t.Run(s.String(), func(t *testing.T) {
 			dir, args, workspace, user := twoValues(t)
 			cmd := quickstart(t, append(args, "sh", "-c",
-				`trap 'echo trapped; exit 42' INT TERM HUP; echo ready; while read -r line; do :; done; exit 43`)...)
+				`trap 'echo trapped; exit 42' INT TERM HUP QUIT; echo ready; while read -r line; do :; done; exit 43`)...)
 			stdin, err := cmd.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -249,9 +249,9 @@ func TestOneSweepCleansUpAfterALauncherThatWasKilled(t *testing.T) {
 	}
 	_ = cmd.Wait() // it was killed
 
-	staged, err := os.ReadDir(filepath.Join(dir, "stage"))
-	if err != nil || len(staged) != 1 {
-		t.Fatalf("%d directories are staged after the kill (%v)", len(staged), err)
+	staged, err := (&house{dir: dir}).count()
+	if err != nil || staged != 1 {
+		t.Fatalf("%d directories are staged after the kill (%v)", staged, err)
 	}
 	h, err := open(t.Context(), dir, nil)
 	if err != nil {
@@ -337,6 +337,7 @@ func TestAWrongCommandLineIsRefusedWithoutQuotingIt(t *testing.T) {
 		{[]string{"-secret", "AB=/dev/null"}, 2, "give a COMMAND"},
 		{[]string{"-no-such-flag"}, 2, "not defined"},
 		{[]string{"-h"}, 0, "usage"},
+		{[]string{"-h"}, 0, "After a SIGKILL"},
 	} {
 		code, stdout, stderr := status(t, quickstart(t, c.args...))
 		if code != c.code || !bytes.Contains(stderr, []byte(c.says)) || bytes.Contains(append(stdout, stderr...), []byte(mark)) {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
@@ -32,8 +34,11 @@ func (t teller) say(format string, a ...any) {
 }
 
 // story plays a secret's life and returns an error unless all of it went as told
-// and nothing is left.
+// and nothing is left. A signal cancels it; nothing is left then either.
 func story(ctx context.Context, out io.Writer) (err error) {
+	outlivePipes()
+	ctx, _ = signal.NotifyContext(ctx, append(ending, syscall.SIGPIPE)...) // for good: the process ends after this
+
 	t := teller{out}
 	dir, err := os.MkdirTemp("", "quickstart-")
 	if err != nil {
@@ -185,7 +190,8 @@ func (t teller) used(ctx context.Context, h *house, v *cabinet) error {
 	if err := launch.Redactor.Close(); err != nil {
 		return err
 	}
-	receipt, err := h.service.Complete(ctx, lin, r.Run, pipesecrets.Ending{Outcome: "succeeded"})
+	// Without the cancelling: a run is completed however it ends.
+	receipt, err := h.service.Complete(context.WithoutCancel(ctx), lin, r.Run, pipesecrets.Ending{Outcome: "succeeded"})
 	if err := errors.Join(jobErr, err); err != nil {
 		return err
 	}

@@ -10,11 +10,13 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -28,6 +30,11 @@ var operator = rbac.Operator("quickstart")
 // wrap stores what was given, runs the command with the secrets staged, and
 // returns its exit status.
 func wrap(ctx context.Context, o options) (status int, err error) {
+	outlivePipes()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, ending...)
+	starting, handOver := cancelOn(ctx, signals)
+
 	dir := o.dir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
@@ -35,13 +42,13 @@ func wrap(ctx context.Context, o options) (status int, err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	h, err := open(ctx, dir, nil)
+	h, err := open(starting, dir, nil)
 	if err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
 
-	swept, err := h.service.Sweep(ctx, operator) // what an earlier, killed one left
+	swept, err := h.service.Sweep(starting, operator) // what an earlier, killed one left
 	if err != nil {
 		return 1, err
 	}
@@ -49,12 +56,12 @@ func wrap(ctx context.Context, o options) (status int, err error) {
 		fmt.Fprintf(os.Stderr, "quickstart: removed what %d earlier run(s) had left\n", swept.Ended)
 	}
 	for _, g := range o.workspace {
-		if err := h.keep(ctx, workspace, g); err != nil {
+		if err := h.keep(starting, workspace, g); err != nil {
 			return 1, err
 		}
 	}
 	for _, g := range o.user {
-		if err := h.keep(ctx, secrets.Scope{Kind: secrets.User, ID: me.User}, g); err != nil {
+		if err := h.keep(starting, secrets.Scope{Kind: secrets.User, ID: me.User}, g); err != nil {
 			return 1, err
 		}
 	}
@@ -62,12 +69,15 @@ func wrap(ctx context.Context, o options) (status int, err error) {
 		fmt.Fprintf(os.Stderr, "quickstart: %d secret(s) stored\n", len(o.workspace)+len(o.user))
 		return 0, nil
 	}
-	return h.run(ctx, o.command)
+	if err := handOver(); err != nil {
+		return 1, err
+	}
+	return h.run(ctx, o.command, signals) // ctx: a signal does not end Complete
 }
 
 // keep stores a secret, or a new version of it.
 func (h *house) keep(ctx context.Context, scope secrets.Scope, g given) error {
-	value, err := g.read()
+	value, err := g.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,12 +97,8 @@ func (h *house) keep(ctx context.Context, scope secrets.Scope, g given) error {
 }
 
 // run launches, runs the command, and completes, whatever happens to the command.
-func (h *house) run(ctx context.Context, command []string) (status int, err error) {
-	// From here on a signal ends the command, and us only after it.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-
+// A signal ends the command, and us only after it.
+func (h *house) run(ctx context.Context, command []string, signals <-chan os.Signal) (status int, err error) {
 	id, err := secrets.ParseRunID("run-" + strings.ToLower(rand.Text()))
 	if err != nil {
 		return 1, err
@@ -121,7 +127,7 @@ func (h *house) run(ctx context.Context, command []string) (status int, err erro
 	}
 	stop := h.heartbeat(ctx, id)
 	defer stop()
-	return execute(command, h.driver.Environment(launch.References), launch, signals)
+	return execute(command, h.environment(launch.References), launch, signals)
 }
 
 // heartbeat renews the run until it is stopped.
@@ -146,26 +152,40 @@ func (h *house) heartbeat(ctx context.Context, id secrets.RunID) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
+// environment is ours with the paths of what was staged for this run, and without
+// those of an outer run's: with no secrets here, its would be sourced.
+func (h *house) environment(refs []provider.Reference) []string {
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "NXF_SECRETS_FILE=") || strings.HasPrefix(s, "PIPESECRETS_")
+	})
+	for name, path := range h.driver.Environment(refs) {
+		env = append(env, name+"="+path)
+	}
+	return env
+}
+
 // loader sources what was staged and becomes the command, so that the values are
 // in the command's environment and in nobody's arguments.
 const loader = `[ -z "${PIPESECRETS_ENV-}" ] || . "$PIPESECRETS_ENV" || exit 125; exec "$@"`
 
 // execute runs the command with its output masked and returns its exit status,
-// 128 and the signal's number if it was killed.
-func execute(command []string, env map[string]string, launch *pipesecrets.Launch, signals <-chan os.Signal) (status int, err error) {
+// 128 and the signal's number if it was killed, or if one came before it started.
+func execute(command, env []string, launch *pipesecrets.Launch, signals <-chan os.Signal) (status int, err error) {
 	stdout, stderr := launch.Redactor.Writer(os.Stdout), launch.Redactor.Writer(os.Stderr)
 	defer func() { err = errors.Join(err, stdout.Close(), stderr.Close()) }()
 
 	cmd := exec.Command("sh", append([]string{"-c", loader, "sh"}, command...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, io.Writer(stdout), io.Writer(stderr)
-	cmd.Env = os.Environ()
-	for name, path := range env {
-		cmd.Env = append(cmd.Env, name+"="+path)
-	}
+	cmd.Env = env
 	cmd.WaitDelay = 5 * time.Second // for what the command left running with its output open
 	cmd.SysProcAttr = dieWithUs()
 	runtime.LockOSThread() // "with us" means with the thread that started it
 	defer runtime.UnlockOSThread()
+	select {
+	case s := <-signals:
+		return 128 + int(s.(syscall.Signal)), nil
+	default: // one that comes from here on is passed to the command
+	}
 	if err := cmd.Start(); err != nil {
 		return 127, errors.New("there is no sh to run the command with")
 	}
