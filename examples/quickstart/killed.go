@@ -117,7 +117,7 @@ func (h *house) sweepUntilGone(ctx context.Context, run secrets.RunID) (stage.Re
 		if _, err := h.service.Sweep(ctx, operator); err != nil {
 			return stage.Receipt{}, err
 		}
-		receipt, err := h.service.Receipt(ctx, ada, run)
+		receipt, err := h.service.Receipt(ctx, lin, run)
 		if err != nil || receipt.Gone() {
 			return receipt, err
 		}

@@ -18,7 +18,8 @@
 // parent and every symbolic link to it belongs to root or to the launcher, and
 // parents are writable by their owners only, or sticky as /tmp is. A path under
 // which another directory shows up, such as the one below a missing mount, is
-// unavailable: nothing there is taken for gone. Run directories have unguessable names. Every file is
+// unavailable: nothing there is taken for gone. Whoever deletes the mark makes all
+// that is staged there stuck until it is put back. Run directories have unguessable names. Every file is
 // created by O_EXCL with its mode in the open call and again on the descriptor,
 // whatever the umask; files and directories are synced before their references
 // are handed out. All access goes through os.Root, so that no link inside leads
