@@ -7,9 +7,8 @@
 //
 // # What is masked
 //
-// The forms of a value, which for now are its bytes as they are, with and without
-// the white space around them: no encoding, quoting, wrapping or part of them. A
-// value shorter than [Options].Short bytes
+// The forms of a value, which for now are its bytes as they are, but for the white
+// space around them: no encoding, quoting, wrapping or part of them. A value shorter than [Options].Short bytes
 // is not masked; [Redactor.Short] names those. Masking lowers the risk of an
 // accident. It is no defence against a program that wants to tell: whoever may
 // use a secret can print it in a way that no redactor knows.

@@ -15,16 +15,16 @@ type form struct {
 	hits  *atomic.Uint64 // of the name
 }
 
-// formsOf returns the forms of a value that have at least short bytes, in memory
-// of their own: plain is only lent.
+// formsOf returns the forms of a value, in memory of their own: plain is only
+// lent.
 //
-// Beside the value itself that is the value without the white space around it.
-// Secrets are kept in files that end in a line break, and a shell drops it:
-// "$(cat file)" and an unquoted $NAME print the rest.
+// That is the value without the white space around it, or the value as it is if
+// less than short bytes would be left. Secrets are kept in files that end in a
+// line break; a shell drops it from "$(cat file)" and from an unquoted $NAME, and
+// a log keeps its lines apart by it.
 func formsOf(plain []byte, short int) [][]byte {
-	forms := [][]byte{bytes.Clone(plain)}
-	if trimmed := bytes.Trim(plain, " \t\r\n"); len(trimmed) >= short && len(trimmed) < len(plain) {
-		forms = append(forms, bytes.Clone(trimmed))
+	if trimmed := bytes.Trim(plain, " \t\r\n"); len(trimmed) >= short && len(trimmed) > 0 {
+		plain = trimmed
 	}
-	return forms
+	return [][]byte{bytes.Clone(plain)}
 }

@@ -14,10 +14,10 @@ import (
 // needle is a value and its name in the oracle.
 type needle struct{ name, value string }
 
-// withTrimmed adds each needle without the white space around it, found by cutting
-// off one character at a time.
-func withTrimmed(needles []needle) []needle {
-	all := needles
+// trimmed returns the needles without the white space around them, found by cutting
+// off one character at a time; one that is white space stays as it is.
+func trimmed(needles []needle) []needle {
+	var all []needle
 	for _, n := range needles {
 		v := n.value
 		for v != "" && strings.Contains(" \t\r\n", v[:1]) {
@@ -26,9 +26,10 @@ func withTrimmed(needles []needle) []needle {
 		for v != "" && strings.Contains(" \t\r\n", v[len(v)-1:]) {
 			v = v[:len(v)-1]
 		}
-		if v != "" && v != n.value {
-			all = append(all[:len(all):len(all)], needle{n.name, v})
+		if v == "" {
+			v = n.value
 		}
+		all = append(all, needle{n.name, v})
 	}
 	return all
 }

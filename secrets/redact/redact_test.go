@@ -139,7 +139,7 @@ func TestValuesThatAreTooShortAreNamedInsteadOfMasked(t *testing.T) {
 func TestAFormWithoutWhiteSpaceThatIsTooShortIsNone(t *testing.T) {
 	for _, c := range []struct{ value, in, want string }{
 		{"\nabc\n", "abc \nabc\n", "abc [secret:AA]"},
-		{"\nabcd\n", "abcd \nabcd\n", "[secret:AA] [secret:AA]"},
+		{"\nabcd\n", "abcd \nabcd\n", "[secret:AA] \n[secret:AA]\n"},
 		{" \n\t\r ", "a b \n\t\r ", "a b[secret:AA]"},
 	} {
 		r := newRedactor(t, redact.Options{}, "AA="+c.value)

@@ -59,9 +59,9 @@ var streamCases = []streamCase{
 	{"a name with two values", []string{"AA=abcd", "AA=wxyz"}, "abcd wxyz abwxyz", "<AA> <AA> ab<AA>"},
 	{"a name with one value twice", []string{"AA=abcd", "AA=abcd"}, "abcd", "<AA>"},
 
-	{"several lines", []string{"AA=-- begin\nMIIB\n-- end\n"}, "key: -- begin\n|MIIB\n-- end\ndone\n", "key: <AA>done\n"},
-	{"without the line break that its file ends in", []string{"AA=hunter22\n"}, "x hunter22 y hunter22\nz", "x <AA> y <AA>z"},
-	{"without the white space around it", []string{"AA= \thunter22\r\n\n"}, "hunter22; \thunter2|2\r\n; \thunter22\r\n\n;", "<AA>; \t<AA>\r\n;<AA>;"},
+	{"several lines", []string{"AA=-- begin\nMIIB\n-- end\n"}, "key: -- begin\n|MIIB\n-- end\ndone\n", "key: <AA>\ndone\n"},
+	{"without the line break that its file ends in", []string{"AA=hunter22\n"}, "x hunter22 y hunter22\nz", "x <AA> y <AA>\nz"},
+	{"without the white space around it", []string{"AA= \thunter22\r\n\n"}, "hunter22; \thunter2|2\r\n; \thunter22\r\n\n;", "<AA>; \t<AA>\r\n; \t<AA>\r\n\n;"},
 	{"several lines, CRLF", []string{"AA=one\r\ntwo"}, "one\r|\ntwo one\ntwo", "<AA> one\ntwo"},
 	{"NUL and bytes that are no UTF-8", []string{"AA=\x00\xff\xfe\x00"}, "a\x00\xff|\xfe\x00b\x00\xff\xfd", "a<AA>b\x00\xff\xfd"},
 	{"half a rune before a secret", []string{"AA=\xa9abc"}, "\xc3|\xa9abc", "\xc3<AA>"},
@@ -172,7 +172,7 @@ func TestWhatBeginsNoFormPassesAtOnce(t *testing.T) {
 		{"user hunt", "user "},
 		{"hunter22", "<AA>"},
 		{"hunter22hun", "<AA>"},
-		{"a line\n", "a <CC>"}, // without its white space, line is a form too
+		{"a line\n", "a <CC>\n"}, // the form is the value without its white space
 	} {
 		var out strings.Builder
 		if _, err := io.WriteString(r.Writer(&out), c.in); err != nil || out.String() != c.now {
