@@ -205,8 +205,18 @@ func TestAMalformedCallerDoesNothingAndForgesNoLine(t *testing.T) {
 func TestAReceiptTellsNoMoreThanItsReaderMayKnow(t *testing.T) {
 	h := newHouse(t)
 	h.put(ada, genomics, "SHARED")
-	h.put(lin, own(lin), "PRIVATE")
+	_, hers := h.put(lin, own(lin), "PRIVATE")
 	h.launch(lin, "r1", genomics, "SHARED", "PRIVATE")
+	for _, c := range []struct {
+		who  rbac.Caller
+		want int
+	}{{lin, 2}, {ada, 1}, {operator, 2}} {
+		launch, err := h.Attach(t.Context(), c.who, runOf(t, "r1"))
+		h.must(err)
+		if len(launch.References) != c.want || len(launch.Resolution.Choices) != c.want || launch.Redactor.String(string(hers)) != "[secret:PRIVATE]" {
+			t.Errorf("%s attaches to %d references, %d choices", c.who.Name(), len(launch.References), len(launch.Resolution.Choices))
+		}
+	}
 	for _, c := range []struct {
 		who  rbac.Caller
 		want []string

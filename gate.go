@@ -29,15 +29,16 @@ func (s *Service) deny(ctx context.Context, decision rbac.Decision, ev secrets.E
 		s.config.Logger.ErrorContext(ctx, "a denial could not be recorded", "action", ev.Action, "caller", ev.Caller)
 	}
 	if !decision.Visible {
-		return denial{secrets.ErrNotFound}
+		return recorded{secrets.ErrNotFound}
 	}
-	return denial{fmt.Errorf("%s: %w: %s", ev.Action, secrets.ErrDenied, decision.Why)}
+	return recorded{fmt.Errorf("%s: %w: %s", ev.Action, secrets.ErrDenied, decision.Why)}
 }
 
-// denial is the answer to a denied call, which is in the audit log already.
-type denial struct{ error }
+// recorded is an error of a call whose outcome is in the audit log already: a
+// denial, or what is left to do after the commit that told of the call.
+type recorded struct{ error }
 
-func (d denial) Unwrap() error { return d.error }
+func (r recorded) Unwrap() error { return r.error }
 
 // recordTimeout bounds a record whose caller may have given up.
 const recordTimeout = 10 * time.Second
@@ -52,7 +53,7 @@ func (s *Service) record(ctx context.Context, ev ...secrets.Event) error {
 
 // failed records that an allowed call came to nothing, and returns its error.
 func (s *Service) failed(ctx context.Context, ev secrets.Event, err error) error {
-	if err == nil || errors.As(err, new(denial)) {
+	if err == nil || errors.As(err, new(recorded)) {
 		return err
 	}
 	ev.Outcome, ev.Reason = outcome(err), reason(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/precedence"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -56,8 +57,10 @@ func (s *Service) loadRun(ctx context.Context, c rbac.Caller, id secrets.RunID, 
 // Attach answers a run's launch again, in any process: after a restart of the
 // launcher, or for whoever reads the run's logs. References are there while the
 // run is under way, and its logs can be masked for Config.MaskFor after it ended;
-// stage.ErrEnded then. ErrBusy while it is still being staged. It needs what
-// [Service.Complete] needs.
+// stage.ErrEnded then. ErrBusy while it is still being staged. Other people's own
+// secrets are left out of References and Resolution, but for operators; the
+// redactor masks them, and its marks name them. It needs what [Service.Complete]
+// needs.
 func (s *Service) Attach(ctx context.Context, c rbac.Caller, id secrets.RunID) (launch *Launch, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionAttach, Run: id}
 	defer func() { err = s.failed(ctx, ev, err) }()
@@ -76,7 +79,24 @@ func (s *Service) Attach(ctx context.Context, c rbac.Caller, id secrets.RunID) (
 	if err := s.record(ctx, ev); err != nil {
 		return nil, err
 	}
-	return s.attach(ctx, run, rows)
+	if launch, err = s.attach(ctx, run, rows); err != nil {
+		return nil, err
+	}
+	hidden := map[secrets.Name]bool{}
+	for _, item := range run.Items {
+		hidden[item.Name] = private(c, item)
+	}
+	launch.References = slices.DeleteFunc(launch.References, func(ref provider.Reference) bool { return hidden[ref.Name] })
+	launch.Resolution.Choices = slices.DeleteFunc(launch.Resolution.Choices, func(choice precedence.Choice) bool {
+		return hidden[choice.Winner.Name]
+	})
+	return launch, nil
+}
+
+// private reports whether an item is another person's own secret. Operators act
+// for the installation.
+func private(c rbac.Caller, item stage.Item) bool {
+	return item.Scope.Kind == secrets.User && item.Scope.ID != c.User && !c.IsOperator()
 }
 
 // Renew says that a run is under way and needs its secrets for Config.Need from
@@ -125,6 +145,9 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 	told.Outcome, told.Reason = secrets.Done, e.Outcome
 	receipt, err = s.engine.Unstage(ctx, id, c.Name(), e.Outcome, told)
 	err = busy(err)
+	if err != nil && receipt.Run.Phase >= stage.Ending { // it has ended; what could not be removed is in the log
+		err = recorded{err}
+	}
 	if known.Phase >= stage.Ending { // the ledger tells of the first end only
 		told.Reason = "had ended before"
 		err = errors.Join(err, s.record(ctx, told))
@@ -156,9 +179,8 @@ func (s *Service) shown(c rbac.Caller, r stage.Receipt) stage.Receipt {
 	r.Run.Request = nil
 	hidden := map[secrets.Pin]bool{}
 	r.Run.Items = slices.DeleteFunc(slices.Clone(r.Run.Items), func(item stage.Item) bool {
-		private := item.Scope.Kind == secrets.User && item.Scope.ID != c.User && !c.IsOperator()
-		hidden[item.Pin] = private
-		return private
+		hidden[item.Pin] = private(c, item)
+		return hidden[item.Pin]
 	})
 	r.Rows = slices.Clone(r.Rows)
 	for i := range r.Rows {

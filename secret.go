@@ -201,7 +201,10 @@ func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (run
 			failures = append(failures, err)
 		}
 	}
-	return runs, errors.Join(failures...)
+	if len(failures) > 0 { // each is in the log, as a removal that failed
+		return runs, recorded{errors.Join(failures...)}
+	}
+	return runs, nil
 }
 
 // findEver is find for secrets that may be deleted already: a run that is under

@@ -30,6 +30,9 @@ func openRoot(path string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
+	if real == "/" {
+		return nil, rootError("may not be the root of all")
+	}
 	info, err := os.Lstat(real)
 	if err != nil || !info.IsDir() {
 		return nil, rootError("must be an existing directory")
@@ -116,6 +119,7 @@ func markRoot(root *os.Root) error {
 		return err
 	})
 	if err != nil {
+		_ = root.Remove(temporary) // a part of it, or nothing
 		return rootError("must be writable by this user")
 	}
 	linked := root.Link(temporary, markFile)

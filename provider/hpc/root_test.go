@@ -147,6 +147,7 @@ func TestARootThatOthersCouldSwapIsRefused(t *testing.T) {
 		}, false},
 		{"absent", func(_ *testing.T, tmp string) string { return filepath.Join(tmp, "no") }, false},
 		{"relative", func(*testing.T, string) string { return "." }, false},
+		{"the root of all", func(*testing.T, string) string { return "/" }, false},
 		{"empty", func(*testing.T, string) string { return "" }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -107,7 +107,7 @@ func (e *Engine) unseal(ctx context.Context, a actor, items []provider.Item, o *
 	}
 	// Whoever takes over or ends the run counts the epoch up. Our own clock is
 	// read last: a pause before this line is seen.
-	if stored.Epoch != a.run.Epoch || a.over() {
+	if stored.Epoch != a.run.Epoch || stored.Phase != a.run.Phase || a.over() {
 		return nil, ErrFenced
 	}
 	pins := make([]secrets.Pin, len(items))

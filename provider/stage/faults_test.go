@@ -296,3 +296,37 @@ func TestAWithdrawalWhoseLeaseIsOverByItsOwnClockRecordsNothing(t *testing.T) {
 		}
 	})
 }
+
+// overtaken is a ledger whose Begin commits, and whose answer is lost while
+// somebody ends the run.
+type overtaken struct {
+	stage.Ledger
+	end func()
+}
+
+func (o overtaken) Begin(ctx context.Context, r stage.Run, rows []stage.Row, terms stage.Terms, ev ...secrets.Event) (stage.Run, error) {
+	if _, err := o.Ledger.Begin(ctx, r, rows, terms, ev...); err != nil {
+		return stage.Run{}, err
+	}
+	o.end()
+	return stage.Run{}, errors.New("connection lost")
+}
+
+func TestARunThatWasEndedBeforeItsBeginWasAnsweredCreatesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 2, &platform{})
+		engine := f.with(t, f.platform, func(c *stage.Config) {
+			c.Ledger = overtaken{f.ledger, func() {
+				if _, err := f.Unstage(t.Context(), f.run.ID, "user:x", "cancelled"); err != nil {
+					t.Error(err)
+				}
+			}}
+		})
+		if _, err := engine.Stage(t.Context(), f.run, f.rows, nil, nil); !errors.Is(err, stage.ErrFenced) {
+			t.Errorf("got %v", err)
+		}
+		if f.platform.creates != 0 || len(f.platform.made) != 0 {
+			t.Errorf("%d creates, %d objects are left", f.platform.creates, len(f.platform.made))
+		}
+	})
+}

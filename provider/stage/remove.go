@@ -235,6 +235,7 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 			return err
 		}
 	}
+	looked := a.now()
 	if _, err := probe(row.ID); err != nil {
 		return err
 	}
@@ -245,12 +246,12 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 		row.State, row.Next = Deleting, now.Add(backoff(retryBase, 1, retryLimit))
 	case presence == provider.Pending:
 		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(retryLimit)
-	case horizon == 0 || !row.Absent.IsZero() && now.Sub(row.Absent) >= horizon:
+	case horizon == 0 || !row.Absent.IsZero() && looked.Sub(row.Absent) >= horizon:
 		row.State, row.Gone, row.Next = Gone, now, time.Time{}
 	case row.Absent.IsZero():
 		row.State, row.Absent, row.Next = AbsentOnce, now, now.Add(horizon)
 	default:
-		row.Next = row.Absent.Add(horizon)
+		row.State, row.Next = AbsentOnce, row.Absent.Add(horizon)
 	}
 	return nil
 }

@@ -124,6 +124,9 @@ func (e *Engine) begin(ctx context.Context, run Run, rows []Row, ev []secrets.Ev
 	if lookErr != nil || len(storedRows) == 0 || storedRows[0].Object.Stage != rows[0].Object.Stage {
 		return actor{}, err
 	}
+	if stored.Phase != Staging || stored.Epoch != 1 { // somebody has ended it meanwhile
+		return actor{}, ErrFenced
+	}
 	copy(rows, storedRows)
 	return e.actorSince(before, stored), nil
 }

@@ -52,7 +52,7 @@ func (e *Engine) Sweep(ctx context.Context, caller string, ev ...secrets.Event) 
 			fresh++
 			began := time.Now()
 			receipt, err := e.sweepRun(ctx, run, caller, &report)
-			if err != nil && !errors.Is(err, ErrHeld) && !errors.Is(err, ErrFenced) {
+			if err != nil && !beaten(err) {
 				failures = append(failures, err)
 			}
 			report.count(receipt, began)
@@ -110,6 +110,19 @@ func (e *Engine) overdue(ctx context.Context, run Run, caller, outcome string) (
 	})
 }
 
+// beaten reports whether err says only that another actor was faster.
+func beaten(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			if !beaten(err) {
+				return false
+			}
+		}
+		return true
+	}
+	return errors.Is(err, ErrHeld) || errors.Is(err, ErrFenced)
+}
+
 // resume takes a run over and does what is due for its rows.
 func (e *Engine) resume(ctx context.Context, run Run, caller string) (Receipt, error) {
 	a, rows, err := e.take(ctx, run.ID)
@@ -157,6 +170,9 @@ func (e *Engine) alive(ctx context.Context, run Run, caller string) (bool, error
 		Caller: caller, Action: secrets.ActionRenew, Outcome: secrets.Done, Reason: "the host says it is under way",
 		Scope: run.Workspace, Run: run.ID,
 	})
+	if errors.Is(err, ErrEnded) { // it has just ended by itself
+		return false, nil
+	}
 	return time.Now().Before(until), err
 }
 
