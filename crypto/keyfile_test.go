@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/internal/component"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -149,7 +150,7 @@ func TestAKeyFileMustBeRegularPrivateAndOurs(t *testing.T) {
 	} {
 		t.Run(label, func(t *testing.T) {
 			if strings.HasPrefix(label, "another") && !asRoot {
-				t.Skip("needs root")
+				component.Missing(t, "root", "only root can give files to others")
 			}
 			root, key, data := tree(t)
 			if strings.HasPrefix(label, "a link") {

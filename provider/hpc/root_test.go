@@ -15,8 +15,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
-// asUser runs this test again in a process of an ordinary user, for whom
-// permissions count. The body is chosen by the environment variable.
+// asUser runs this test again in a process of an ordinary user.
 func asUser(t *testing.T, uid int) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hpc-user-")
@@ -35,23 +34,13 @@ func asUser(t *testing.T, uid int) {
 	if err := os.WriteFile(binary, self, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "-test.run=^TestAsOrdinaryUser$", "-test.v")
+	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Dir = dir
-	cmd.Env = []string{"HPC_TEST_AS_USER=1", "TMPDIR=" + dir}
+	cmd.Env = []string{"TMPDIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-}
-
-func TestAsOrdinaryUser(t *testing.T) {
-	if os.Getenv("HPC_TEST_AS_USER") == "" {
-		t.Skip("part of TestRemoveTakesWhateverATaskLeftInThereToo")
-	}
-	if os.Geteuid() == 0 {
-		t.Fatal("still root")
-	}
-	removeLeftovers(t)
 }
 
 func TestARootThatOthersCouldSwapIsRefused(t *testing.T) {
