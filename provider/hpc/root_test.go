@@ -3,6 +3,7 @@
 package hpc_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -38,7 +39,7 @@ func asUser(t *testing.T, uid int) {
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
