@@ -273,8 +273,14 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 const maxTarget = 64
 
 // carries returns why a driver can't carry a value, or "". A driver's own error
-// text is not passed on: it was handed the value.
-func carries(driver provider.Provider, name secrets.Name, value secrets.Value) string {
+// text, or the text of its panic, is not passed on: it was handed the value.
+func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (rule string) {
+	const unknown = "value: the target can't carry it"
+	defer func() {
+		if recover() != nil {
+			rule = unknown
+		}
+	}()
 	err := driver.Carries(name, value)
 	var invalid *secrets.InvalidError
 	switch {
@@ -283,7 +289,7 @@ func carries(driver provider.Provider, name secrets.Name, value secrets.Value) s
 	case errors.As(err, &invalid):
 		return invalid.Error()
 	}
-	return "value: the target can't carry it"
+	return unknown
 }
 
 // known reports whether the resolution has an answer for the name other than a

@@ -205,3 +205,22 @@ func TestSeveralTargetsGetTheirNamesAndAllOrNothing(t *testing.T) {
 	}
 	h.nothingStaged()
 }
+
+// telltale is a driver that panics with the value it was asked to carry.
+type telltale struct{ provider.Provider }
+
+func (telltale) Carries(_ secrets.Name, v secrets.Value) error {
+	return v.Reveal(func(plain []byte) error { panic(string(plain)) })
+}
+
+func TestADriverThatPanicsOverAValueRefusesItAndTellsNothing(t *testing.T) {
+	h := newHouse(t, func(c *pipesecrets.Config) {
+		c.Targets = map[string]provider.Provider{"cluster": telltale{c.Targets["cluster"]}}
+	})
+	_, plain := h.put(ada, genomics, "TOKEN")
+	_, err := h.Launch(t.Context(), lin, h.request("r1", genomics, "TOKEN"))
+	if !errors.Is(err, pipesecrets.ErrRefused) || strings.Contains(err.Error(), string(plain)) {
+		t.Error("it was not refused, or the value was told")
+	}
+	h.nothingStaged()
+}

@@ -110,18 +110,12 @@ func (d *Driver) fill(ctx context.Context, root, dir *os.Root, open provider.Ope
 // hold the withdrawn value and is removed too.
 func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
 	const op = "withdraw"
-	if ctx.Err() != nil {
-		return failed(op, ctx.Err())
-	}
-	root, err := d.open()
+	root, presence, err := d.find(ctx, op, o, id)
 	if err != nil {
-		return failed(op, err)
+		return err
 	}
 	defer root.Close()
-	switch presence, _, err := probe(root, dirName(o), id); {
-	case err != nil:
-		return failed(op, err)
-	case presence != provider.Present: // it should be there, and be ours
+	if presence != provider.Present { // it should be there
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	}
 	dir, err := root.OpenRoot(dirName(o))

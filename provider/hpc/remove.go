@@ -41,23 +41,34 @@ func probe(root *os.Root, name, id string) (provider.Presence, string, error) {
 	return provider.Present, inode(info), nil
 }
 
-// Remove takes the run's directory away with everything in it.
-func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error {
-	const op = "remove"
+// find opens the staging root and looks for a run's directory in it, to change it:
+// one that is not ours is an error.
+func (d *Driver) find(ctx context.Context, op string, o provider.Object, id string) (*os.Root, provider.Presence, error) {
 	if ctx.Err() != nil {
-		return failed(op, ctx.Err())
+		return nil, provider.Unknown, failed(op, ctx.Err())
 	}
 	root, err := d.open()
 	if err != nil {
-		return failed(op, err)
+		return nil, provider.Unknown, failed(op, err)
+	}
+	presence, _, err := probe(root, dirName(o), id)
+	if err != nil {
+		return nil, provider.Unknown, errors.Join(failed(op, err), root.Close())
+	}
+	if presence == provider.Foreign {
+		return nil, presence, errors.Join(&provider.Error{Op: op, Code: provider.NotOurs}, root.Close())
+	}
+	return root, presence, nil
+}
+
+// Remove takes the run's directory away with everything in it.
+func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error {
+	const op = "remove"
+	root, _, err := d.find(ctx, op, o, id)
+	if err != nil {
+		return err
 	}
 	defer root.Close()
-	switch presence, _, err := probe(root, dirName(o), id); {
-	case err != nil:
-		return failed(op, err)
-	case presence == provider.Foreign:
-		return &provider.Error{Op: op, Code: provider.NotOurs}
-	}
 	if err := removeTree(root, dirName(o)); err != nil {
 		return failed(op, err)
 	}

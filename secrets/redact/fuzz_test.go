@@ -29,7 +29,7 @@ func FuzzRedactor(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, values, text string, cuts []byte) {
 		if len(values) > 1<<10 || len(text) > 1<<12 || len(cuts) > 1<<8 {
-			t.Skip("the oracle is slow")
+			return // the oracle is slow
 		}
 		var needles []needle
 		for v := range strings.SplitSeq(values, "/") {
