@@ -3,6 +3,7 @@ package pipesecrets
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider/stage"
@@ -28,12 +29,88 @@ func (s *Service) Sweep(ctx context.Context, c rbac.Caller) (report stage.Report
 	if err := s.operate(ctx, c, ev); err != nil {
 		return stage.Report{}, err
 	}
-	if _, err := s.atHome(ctx); err != nil {
+	installation, err := s.atHome(ctx)
+	if err != nil {
 		return stage.Report{}, err
 	}
 	done := ev
 	done.Outcome = secrets.Done
-	return s.engine.Sweep(ctx, c.Name(), done)
+	return s.engine.Sweep(ctx, c.Name(), installation.Mark, done)
+}
+
+// SweepEvery calls [Service.Sweep] at once, and then again and again until ctx
+// ends, whose error it returns. Between two sweeps lies the interval, give or
+// take a tenth, so that several processes do not sweep in step. Each sweep's
+// report and error go to told, if it is not nil; no error stops it. It starts no
+// goroutine: call it from one of yours.
+//
+// A run that crashed is clean after the lease of its launcher, one interval, and
+// the platform's horizon, whichever process sweeps. Watch [Health.LastSweep]: a
+// sweeper that stopped says nothing itself.
+func (s *Service) SweepEvery(ctx context.Context, c rbac.Caller, interval time.Duration, told func(stage.Report, error)) error {
+	if interval < time.Second {
+		return &secrets.InvalidError{Field: "interval", Rule: "must be at least a second"}
+	}
+	for {
+		report, err := s.Sweep(ctx, c)
+		if told != nil && ctx.Err() == nil {
+			told(report, err)
+		}
+		timer := time.NewTimer(interval - interval/10 + rand.N(interval/5))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// Stuck answers the receipts of up to n runs, 1,000 at most, whose ids come after
+// the given one and that have an object that can't be removed without somebody's
+// help (stage.Stuck), or that nobody answers for (stage.Quarantined: a run of its
+// own, whose id begins with "found-" and whose outcome says why). Only an operator
+// may ask. To remove such objects at once, once the cause is mended, call
+// [Service.Complete]; to give them up, [Service.Disown].
+func (s *Service) Stuck(ctx context.Context, c rbac.Caller, after secrets.RunID, n int) (receipts []stage.Receipt, err error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionStuck}
+	defer func() { err = s.failed(ctx, ev, err) }()
+	if err := s.operate(ctx, c, ev); err != nil {
+		return nil, err
+	}
+	if n < 1 || n > maxPage {
+		return nil, &secrets.InvalidError{Field: "n", Rule: "must be 1 to 1,000"}
+	}
+	runs, err := s.backend.Stuck(ctx, after, n)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		stored, rows, err := s.backend.Load(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, s.shown(c, stage.Receipt{Run: stored, Rows: rows}))
+	}
+	ev.Outcome = secrets.Done
+	return receipts, s.record(ctx, ev)
+}
+
+// Disown gives up the objects of a run at a target that are stuck or in
+// quarantine: for a target that will never be reached again, or for what turned
+// out to be somebody else's. Whatever is still there stays there. Only an
+// operator may. ErrBusy if another process is at work on the run.
+func (s *Service) Disown(ctx context.Context, c rbac.Caller, run secrets.RunID, target string) (receipt stage.Receipt, err error) {
+	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionDisown, Run: run, Target: target}
+	defer func() { err = s.failed(ctx, ev, err) }()
+	if err := s.operate(ctx, c, ev); err != nil {
+		return stage.Receipt{}, err
+	}
+	if _, err := s.atHome(ctx); err != nil {
+		return stage.Receipt{}, err
+	}
+	receipt, err = s.engine.Disown(ctx, run, target, c.Name())
+	return s.shown(c, receipt), busy(err)
 }
 
 // Rewrap seals up to batch records that are behind under the keyring's primary
@@ -106,10 +183,11 @@ func (s *Service) Adopt(ctx context.Context, c rbac.Caller, cloned bool) (err er
 
 // Health is what an operator watches.
 type Health struct {
-	LastSweep    time.Time // when a sweep last ended; zero if none did
+	LastSweep    time.Time // when a sweep last came to its end; zero if none did
 	OldestStaged time.Time // since when the oldest object is staged; zero if there is none
 	Staged       int       // objects that are staged, or may be
 	Stuck        int       // of these, those that can't be removed without somebody's help
+	Quarantined  int       // of these, those that nobody answers for: see Service.Stuck
 	Behind       int       // records that are not sealed under the primary key
 	Away         bool      // the database is not at home here
 }
@@ -139,6 +217,6 @@ func (s *Service) Health(ctx context.Context, c rbac.Caller) (health Health, err
 	}
 	return Health{
 		LastSweep: stats.LastSweep, OldestStaged: stats.OldestStaged, Staged: stats.Staged, Stuck: stats.Stuck,
-		Behind: behind, Away: away != nil,
+		Quarantined: stats.Quarantined, Behind: behind, Away: away != nil,
 	}, nil
 }

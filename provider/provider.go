@@ -141,8 +141,9 @@ type Provider interface {
 // Lister is a driver whose platform can list objects: by it one finds what no
 // ledger knows of.
 type Lister interface {
-	// List yields what carries the mark. An object may be incomplete: Name is
-	// set. Lists may be late by the horizon.
+	// List yields what carries the mark. An object may be incomplete: Name and
+	// Mark are set, which is enough for Probe and, with the id that it answers,
+	// for Remove. Lists may be late by the horizon.
 	List(ctx context.Context, mark [16]byte) iter.Seq2[Object, error]
 }
 

@@ -28,6 +28,9 @@ const (
 	ActionRewrap      Action = "rewrap"
 	ActionAdopt       Action = "adopt"
 	ActionHealth      Action = "health"
+	ActionStuck       Action = "stuck"
+	ActionQuarantine  Action = "quarantine" // one object was found that nobody answers for
+	ActionDisown      Action = "disown"     // one object was given up that could not be removed
 )
 
 // Outcome is how an action ended.

@@ -56,18 +56,17 @@ func (e *Engine) advance(ctx context.Context, a actor, to Phase, lease time.Dura
 	return e.config.Ledger.Advance(ctx, a.run, to, lease, rows, ev...)
 }
 
-// keep records progress if half of the lease is over, and so renews it.
-func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Event) (kept bool, err error) {
-	if time.Until(a.term) >= e.config.Lease/2 {
-		return false, nil
-	}
+// waning reports whether half of the lease is over: time to renew it.
+func (e *Engine) waning(a actor) bool { return time.Until(a.term) < e.config.Lease/2 }
+
+// keep records progress and so renews the lease.
+func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Event) error {
 	before := time.Now()
 	run, err := e.advance(ctx, *a, a.run.Phase, e.config.Lease, rows, ev)
-	if err != nil {
-		return false, err
+	if err == nil {
+		*a = e.actorSince(before, run)
 	}
-	*a = e.actorSince(before, run)
-	return true, nil
+	return err
 }
 
 // opening is one Opener, and what became of it.

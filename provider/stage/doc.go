@@ -22,7 +22,28 @@
 //     the last attempt.
 //
 // Whatever interrupts this, [Engine.Sweep], called from any process, goes on
-// where it stopped.
+// where it stopped. After a crash anywhere nothing is left after at most the
+// actor's lease, the time until the next sweep, and the platform's horizon.
+//
+// # What nobody answers for
+//
+// At its end a sweep lists what carries the installation's mark. What the ledger
+// does not answer for is quarantined: it becomes a run of its own, visible as
+// such, and the next sweep removes it. What the ledger never heard of stays in
+// quarantine unless the host can tell that the ledger was not replaced by an
+// older copy ([Config.Intact]), since it may belong to a run that a restored
+// backup has forgotten. Nothing is removed if the ledger is empty, if more than
+// ten objects are in quarantine that are more than half of what is staged, and
+// no more than a hundred by one sweep.
+//
+// # What needs somebody's help
+//
+// An object that can't be removed is Stuck: after the platform refused, or its
+// target is no longer configured or has moved, or after six attempts in a row
+// that might have gone better. It is tried again every hour and is never
+// forgotten; [Ledger.Stuck] names it, [Ledger.Stats] counts it. An operator mends
+// the cause and calls [Engine.Unstage], which tries at once, or gives it up by
+// [Engine.Disown].
 //
 // # Revocation
 //

@@ -28,6 +28,13 @@ type Config struct {
 	// ended.
 	Alive func(context.Context, secrets.RunID) (bool, error)
 
+	// Intact, if not nil, tells whether the ledger holds all that was ever
+	// committed to it: nil if it does, an error if it is an older copy, or if
+	// nobody can say. A sweep asks before it removes an object that carries the
+	// installation's mark and that the ledger never heard of: what a restored
+	// backup has forgotten may be in use. If nil, sweeps remove no such object.
+	Intact func(context.Context) error
+
 	Lease   time.Duration // of an actor; 2 minutes if zero
 	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero. Renew at least twice in it
 	MaxNeed time.Duration // how long at most after its start; 30 days if zero
@@ -35,14 +42,16 @@ type Config struct {
 	Grace   time.Duration // for launchers to come back and renew, where no sweep has ended for half of Need; 5 minutes if zero
 }
 
-// Engine runs the protocol. It keeps nothing between calls: any number of
-// engines, in any number of processes, may share one ledger.
+// Engine runs the protocol. Any number of engines, in any number of processes,
+// may share one ledger; all that one keeps between calls is what it could not
+// write to the log.
 type Engine struct {
 	config Config
 
 	mu    sync.Mutex
 	swept bool      // a sweep has begun
-	spare time.Time // until when overdue runs are spared after an outage
+	spare time.Time // until when overdue runs are spared after an outage, by the ledger's clock
+	owed  []secrets.Event
 }
 
 // New returns an engine, or a *secrets.InvalidError that names what is missing

@@ -137,7 +137,6 @@ func newFixture(t *testing.T, n int, p *platform) *fixture {
 		t.Fatal(err)
 	}
 	f.run = stage.Run{ID: id, Workspace: workspace, Caller: "user:x"}
-	var items []provider.Item
 	for i := range n {
 		name, err := secrets.ParseName(fmt.Sprint("N", i))
 		if err != nil {
@@ -148,14 +147,24 @@ func newFixture(t *testing.T, n int, p *platform) *fixture {
 			t.Fatal(err)
 		}
 		item := provider.Item{Name: name, Pin: s.Pin}
-		items = append(items, item)
 		f.run.Items = append(f.run.Items, stage.Item{Item: item, Scope: workspace})
 	}
-	f.rows, err = f.Plan(id, [16]byte{1}, map[string][]provider.Item{"cloud": items})
+	f.rows = f.plan(t, id)
+	return f
+}
+
+// plan plans a run of the fixture's secrets.
+func (f *fixture) plan(t *testing.T, id secrets.RunID) []stage.Row {
+	t.Helper()
+	var items []provider.Item
+	for _, item := range f.run.Items {
+		items = append(items, item.Item)
+	}
+	rows, err := f.Plan(id, [16]byte{1}, map[string][]provider.Item{"cloud": items})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return rows
 }
 
 func (f *fixture) receipt(t *testing.T) stage.Receipt {
@@ -191,7 +200,7 @@ func TestALongStagingKeepsItsLease(t *testing.T) {
 			done <- err
 		}()
 		time.Sleep(150 * time.Second)
-		report, err := f.Sweep(t.Context(), "operator:x")
+		report, err := f.Sweep(t.Context(), "operator:x", [16]byte{1})
 		if err != nil || report.Runs != 0 {
 			t.Errorf("a sweep took it: %+v, %v", report, err)
 		}
@@ -234,12 +243,12 @@ func TestAbsenceCountsOnlyWhenItLastsAHorizon(t *testing.T) {
 		}
 		for range 10 {
 			time.Sleep((horizon - time.Second) / 10)
-			if report, err := f.Sweep(t.Context(), "operator:x"); err != nil || report.Removed != 0 || f.receipt(t).Gone() {
+			if report, err := f.Sweep(t.Context(), "operator:x", [16]byte{1}); err != nil || report.Removed != 0 || f.receipt(t).Gone() {
 				t.Fatalf("after %v: %+v, %v", time.Since(start), report, err)
 			}
 		}
 		time.Sleep(time.Second)
-		report, err := f.Sweep(t.Context(), "operator:x")
+		report, err := f.Sweep(t.Context(), "operator:x", [16]byte{1})
 		if err != nil || report.Removed != 1 || !f.receipt(t).Gone() {
 			t.Errorf("%+v, %v", report, err)
 		}
@@ -266,7 +275,7 @@ func TestAnObjectThatShowsUpLateAfterACrashIsFoundAndRemoved(t *testing.T) {
 				seen = time.Now()
 			}
 			time.Sleep(time.Minute)
-			if _, err := f.Sweep(t.Context(), "operator:x"); err != nil {
+			if _, err := f.Sweep(t.Context(), "operator:x", [16]byte{1}); err != nil {
 				t.Fatal(err)
 			}
 			if f.receipt(t).Gone() && time.Since(seen) < 10*time.Minute {
@@ -417,7 +426,7 @@ func TestASweepReachesEveryDueRunAlsoBehindManyThatFail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := engine.Sweep(t.Context(), "operator:x")
+		report, err := engine.Sweep(t.Context(), "operator:x", [16]byte{1})
 		if err == nil || report.Runs != 501 || report.Ended != 251 || report.Stuck != 250 || report.Removed != 1 {
 			t.Errorf("%+v, failures told: %t", report, err != nil)
 		}
@@ -441,7 +450,7 @@ func TestNextTimeATargetIsBackWhatWasStuckIsRemoved(t *testing.T) {
 			t.Errorf("%v, %+v", err, r)
 		}
 		time.Sleep(2 * time.Hour)
-		if report, err := f.Sweep(t.Context(), "operator:x"); err != nil || report.Removed != 2 {
+		if report, err := f.Sweep(t.Context(), "operator:x", [16]byte{1}); err != nil || report.Removed != 2 {
 			t.Errorf("%+v, %v", report, err)
 		}
 	})

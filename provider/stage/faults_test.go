@@ -73,7 +73,7 @@ func TestARemovalThatOutlastsTheLeaseIsFinishedWhileTwoSweepInTurn(t *testing.T)
 			engine := f.with(t, slowly{f.platform})
 			group.Go(func() {
 				for ctx.Err() == nil {
-					_, _ = engine.Sweep(ctx, "operator:x") // that the other is at work is no failure
+					_, _ = engine.Sweep(ctx, "operator:x", [16]byte{1}) // that the other is at work is no failure
 					time.Sleep(time.Second)
 				}
 			})
@@ -127,7 +127,7 @@ func TestAHostThatNeverKnowsWhetherARunIsAliveKeepsItUntilMaxNeedOnly(t *testing
 				start := f.receipt(t).Run.Started
 				for !f.receipt(t).Gone() && time.Since(start) < 6*24*time.Hour {
 					time.Sleep(time.Hour)
-					report, err := engine.Sweep(t.Context(), "operator:x")
+					report, err := engine.Sweep(t.Context(), "operator:x", [16]byte{1})
 					if kept := time.Since(start) > 24*time.Hour && !f.receipt(t).Gone(); kept != (report.Kept == 1) || kept != (err != nil) {
 						t.Fatalf("after %v: %+v, failures told: %t", time.Since(start), report, err != nil)
 					}
@@ -209,7 +209,7 @@ func TestAPanicOfADriverIsAnInternalErrorAndNothingIsLeft(t *testing.T) {
 				}
 				driver.in = ""
 				time.Sleep(time.Hour)
-				if _, err := engine.Sweep(t.Context(), "operator:x"); err != nil {
+				if _, err := engine.Sweep(t.Context(), "operator:x", [16]byte{1}); err != nil {
 					t.Error(err)
 				}
 				if r := f.receipt(t); len(f.platform.made) != 0 || len(r.Left()) != 0 {
@@ -244,7 +244,7 @@ func TestReportsAndReceiptsTellOnlyWhatIsRecorded(t *testing.T) {
 		}
 		for range 3 {
 			time.Sleep(3 * time.Minute)
-			report, err := engine.Sweep(t.Context(), "operator:x")
+			report, err := engine.Sweep(t.Context(), "operator:x", [16]byte{1})
 			if err == nil || report.Removed != 0 || report.Waiting != 3 {
 				t.Errorf("the report says %+v, failures told: %t", report, err != nil)
 			}
@@ -256,7 +256,7 @@ func TestReportsAndReceiptsTellOnlyWhatIsRecorded(t *testing.T) {
 		removed := 0
 		for range 3 {
 			time.Sleep(3 * time.Minute)
-			report, err := engine.Sweep(t.Context(), "operator:x")
+			report, err := engine.Sweep(t.Context(), "operator:x", [16]byte{1})
 			if err != nil {
 				t.Error(err)
 			}

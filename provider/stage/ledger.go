@@ -61,6 +61,26 @@ func (s State) String() string {
 // Over reports whether nothing is left to do for an object in this state.
 func (s State) Over() bool { return s == Gone || s == Released }
 
+// Foremost returns the one of two states of the same object, in two rows, that
+// says more of whether it is somebody's: one that is not over before one that is,
+// Quarantined only before what is over, else the one that comes first in the
+// order of states.
+func Foremost(a, b State) State {
+	rank := func(s State) int {
+		switch {
+		case s.Over():
+			return 2
+		case s == Quarantined:
+			return 1
+		}
+		return 0
+	}
+	if d := rank(a) - rank(b); d < 0 || d == 0 && a < b {
+		return a
+	}
+	return b
+}
+
 // Item is a secret that a run uses.
 type Item struct {
 	provider.Item
@@ -121,10 +141,13 @@ type Closing struct {
 
 // Stats is what a ledger tells of itself.
 type Stats struct {
+	Now          time.Time // by the ledger's clock
 	LastSweep    time.Time // zero if there was none
 	OldestStaged time.Time // the earliest Intent of an object that is not over; zero if there is none
 	Staged       int       // objects that are not over
 	Stuck        int       // of these, those in state Stuck
+	Quarantined  int       // of these, those in state Quarantined
+	Empty        bool      // no run ever began
 }
 
 // Errors that callers tell apart with errors.Is.
@@ -218,9 +241,21 @@ type Ledger interface {
 	// Swept records that a sweep ended now.
 	Swept(ctx context.Context, ev ...secrets.Event) error
 
-	// Known answers which of the objects, named by their names on the platform
-	// at this location, have a row that is not over.
-	Known(ctx context.Context, l provider.Location, names []string) (map[string]bool, error)
+	// Known answers the state of each object, named by its name on the platform
+	// at this location, that ever had a row; of several rows the [Foremost].
+	Known(ctx context.Context, l provider.Location, names []string) (map[string]State, error)
+
+	// Found records an object that nobody answers for: under r, a run of its own
+	// in phase Ending with epoch 1 that has no items, and the row in state
+	// Quarantined. Run.ID and Outcome are the caller's, as are Target, Location,
+	// Object and ID of the row; the ledger sets the rest, Actor, Ended and Masked
+	// to now. ErrHeld, and no change, if an object of this name at this location
+	// has a row that is not over; ErrRunID if the run's id was ever seen.
+	Found(ctx context.Context, r Run, row Row, ev ...secrets.Event) error
+
+	// Stuck returns up to n runs whose ids come after the given one and that have
+	// an object in state Stuck or Quarantined, in the order of their ids.
+	Stuck(ctx context.Context, after secrets.RunID, n int) ([]Run, error)
 
 	// Stats answers what the ledger holds.
 	Stats(ctx context.Context) (Stats, error)

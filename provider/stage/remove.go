@@ -26,25 +26,33 @@ const (
 // The error is nil if every object is gone or waits for its horizon. An object
 // that could not be removed is in the receipt, in the error, and will be tried
 // again by the sweep. ErrHeld means that another actor is removing right now.
+// ErrUnrecorded, joined to it, means that events could not be written: that stops
+// nothing here.
 func (e *Engine) Unstage(ctx context.Context, id secrets.RunID, caller, outcome string, ev ...secrets.Event) (Receipt, error) {
 	return e.end(ctx, id, caller, Closing{Outcome: outcome, MaskFor: e.config.MaskFor}, ev...)
 }
 
 func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Closing, ev ...secrets.Event) (Receipt, error) {
-	run, rows, err := e.config.Ledger.End(ctx, id, c, ev...)
+	var run Run
+	var rows []Row
+	unrecorded, err := e.proceed(ctx, ev, func(ev []secrets.Event) (err error) {
+		run, rows, err = e.config.Ledger.End(ctx, id, c, ev...)
+		return err
+	})
 	if err != nil {
 		return Receipt{}, err
 	}
 	if run.Phase == Closed {
-		return Receipt{run, rows}, nil
+		return Receipt{run, rows}, unrecorded
 	}
 	// From this commit on nobody can create or publish. Who removes is another
 	// matter: the one who gets the lease.
 	a, taken, err := e.take(ctx, id)
 	if err != nil {
-		return Receipt{run, rows}, err
+		return Receipt{run, rows}, errors.Join(unrecorded, err)
 	}
-	return e.settle(ctx, a, taken, caller, false)
+	receipt, err := e.settle(ctx, a, taken, caller, false)
+	return receipt, errors.Join(unrecorded, err)
 }
 
 // Withdraw takes what was revoked from a run that is under way: an object that
@@ -85,11 +93,12 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 		}
 	}
 	for len(todo) > 0 && ctx.Err() == nil && !a.over() {
-		kept, err := e.keep(ctx, &a, changed, events)
-		if err != nil {
-			return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
-		}
-		if kept {
+		if e.waning(a) {
+			unrecorded, err := e.proceedOwing(ctx, events, func(ev []secrets.Event) error { return e.keep(ctx, &a, changed, ev) })
+			failures = append(failures, unrecorded)
+			if err != nil {
+				return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+			}
 			changed, events, stored = nil, nil, slices.Clone(rows)
 		}
 		n := e.batch(todo)
@@ -125,7 +134,12 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 	if to == Ending && !slices.ContainsFunc(rows, func(row Row) bool { return !row.State.Over() }) {
 		to = Closed
 	}
-	after, err := e.advance(ctx, a, to, 0, changed, events)
+	var after Run
+	unrecorded, err := e.proceedOwing(ctx, events, func(ev []secrets.Event) (err error) {
+		after, err = e.advance(ctx, a, to, 0, changed, ev)
+		return err
+	})
+	failures = append(failures, unrecorded)
 	if err != nil {
 		return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
 	}

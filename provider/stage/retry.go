@@ -2,7 +2,8 @@ package stage
 
 import (
 	"context"
-	"math/rand/v2"
+	"crypto/rand"
+	"encoding/binary"
 	"time"
 )
 
@@ -15,7 +16,15 @@ func backoff(base time.Duration, attempt int, limit time.Duration) time.Duration
 		d *= 2
 	}
 	d = min(d, limit)
-	return d/2 + rand.N(d)
+	return d/2 + within(d)
+}
+
+// within returns a random time below d. It asks the only source of randomness
+// that tests can make repeat itself.
+func within(d time.Duration) time.Duration {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return time.Duration(binary.NativeEndian.Uint64(b[:]) % uint64(max(d, 1)))
 }
 
 // wait waits for d or the end of ctx, whose error it returns.
@@ -24,8 +33,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err()
 }

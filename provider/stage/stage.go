@@ -143,8 +143,10 @@ func (e *Engine) createAll(ctx context.Context, a *actor, rows []Row) error {
 		todo = append(todo, &rows[i])
 	}
 	for len(todo) > 0 {
-		if _, err := e.keep(ctx, a, rows[:len(rows)-len(todo)], nil); err != nil {
-			return err
+		if e.waning(*a) {
+			if err := e.keep(ctx, a, rows[:len(rows)-len(todo)], nil); err != nil {
+				return err
+			}
 		}
 		n := e.batch(todo)
 		if err := errors.Join(each(todo[:n], func(row *Row) error { return e.create(ctx, *a, row) })...); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -39,6 +38,9 @@ func (s *Store) Begin(ctx context.Context, r stage.Run, rows []stage.Row, terms 
 			ID: r.ID, Workspace: r.Workspace, Caller: r.Caller, Request: r.Request, Items: r.Items,
 			Phase: stage.Staging, Epoch: 1, Actor: t.after(terms.Lease), Started: t.now, Needed: t.after(terms.Need), Pinned: true,
 		}); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE installation SET begun = 1 WHERE begun = 0`); err != nil {
 			return err
 		}
 		for _, it := range r.Items {
@@ -327,60 +329,4 @@ func (s *Store) Swept(ctx context.Context, ev ...secrets.Event) error {
 		}
 		return t.record(ev)
 	})
-}
-
-// Known implements [stage.Ledger].
-func (s *Store) Known(ctx context.Context, l provider.Location, names []string) (map[string]bool, error) {
-	known := make(map[string]bool)
-	err := s.read(ctx, "known", func(t *tx) error {
-		for start := 0; start < len(names); start += inChunk {
-			chunk := names[start:min(start+inChunk, len(names))]
-			args := []any{l.Kind, l.Account, l.Place}
-			for _, n := range chunk {
-				args = append(args, n)
-			}
-			if err := t.each(func(row scanner) error {
-				var name string
-				err := row.Scan(&name)
-				known[name] = true
-				return err
-			}, `SELECT name FROM object WHERE kind = ? AND account = ? AND at = ? AND name IN (`+placeholders(len(chunk))+`) AND `+notOver,
-				args...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return known, nil
-}
-
-// Stats implements [stage.Ledger].
-func (s *Store) Stats(ctx context.Context) (stage.Stats, error) {
-	var st stage.Stats
-	err := s.read(ctx, "stats", func(t *tx) error {
-		if _, err := t.one([]any{stampIn{&st.LastSweep}}, `SELECT swept FROM installation`); err != nil {
-			return err
-		}
-		return t.each(func(row scanner) error {
-			var state stage.State
-			var oldest time.Time
-			var n int
-			err := row.Scan(&state, stampIn{&oldest}, &n)
-			if st.Staged == 0 || oldest.Before(st.OldestStaged) {
-				st.OldestStaged = oldest
-			}
-			st.Staged += n
-			if state == stage.Stuck {
-				st.Stuck = n
-			}
-			return err
-		}, `SELECT state, min(intent), count(*) FROM object WHERE `+notOver+` GROUP BY state`)
-	})
-	if err != nil {
-		return stage.Stats{}, err
-	}
-	return st, nil
 }

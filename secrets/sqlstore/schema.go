@@ -247,4 +247,12 @@ CREATE TABLE keysets (
 CREATE TABLE retired_key (
 	key_id INTEGER PRIMARY KEY
 ) STRICT;
+`, `
+-- A sweep asks whether the ledger ever knew of an object, over or not.
+DROP INDEX object_name;
+CREATE INDEX object_name ON object (kind, account, at, name);
+
+-- Whether any run ever began here.
+ALTER TABLE installation ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+UPDATE installation SET begun = EXISTS (SELECT 1 FROM run WHERE started > 0);
 `}

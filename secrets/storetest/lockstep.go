@@ -38,6 +38,7 @@ func lockstep(t *testing.T, open func(t *testing.T, now func() time.Time) Backen
 			"end":     m.end,
 			"revoke":  m.revoke,
 			"release": m.release,
+			"found":   m.found,
 			"note":    m.note,
 			"ask":     m.ask,
 			"pass":    func(t *rapid.T) { c.pass(pick(t, "pass", time.Microsecond, time.Second, time.Minute, time.Hour)) },
@@ -254,6 +255,14 @@ func (m *machine) release(t *rapid.T) {
 	m.both(t, "release", func(b Backend) (any, error) { return nil, b.Release(m.ctx, id) })
 }
 
+func (m *machine) found(t *rapid.T) {
+	r := stage.Run{ID: drawRun(t), Outcome: "found"}
+	all, ev := m.drawRows(t, secrets.RunID{}), m.drawEvents(t)
+	for _, row := range all {
+		m.both(t, "found", func(b Backend) (any, error) { return nil, b.Found(m.ctx, r, row, ev...) })
+	}
+}
+
 func (m *machine) note(t *rapid.T) {
 	ev := m.drawEvents(t)
 	switch kind := pick(t, "kind", "record", "swept", "record", "swept", "adopt", "adopt a clone"); kind {
@@ -290,11 +299,12 @@ func (m *machine) ask(t *rapid.T) {
 	m.both(t, "behind", func(b Backend) (any, error) { return b.Behind(m.ctx, key, pins[0], n) })
 	m.both(t, "count behind", func(b Backend) (any, error) { return b.CountBehind(m.ctx, key) })
 	m.both(t, "due", func(b Backend) (any, error) { return b.Due(m.ctx, n) })
+	m.both(t, "stuck", func(b Backend) (any, error) { return b.Stuck(m.ctx, secrets.RunID{}, n) })
 	place := here
 	place.Place = pick(t, "place", "/a", "/b")
 	m.both(t, "known", func(b Backend) (any, error) {
 		known, err := b.Known(m.ctx, place, []string{"o1", "o2"})
-		return [2]bool{known["o1"], known["o2"]}, err
+		return [2]stage.State{known["o1"], known["o2"]}, err
 	})
 	names := rapid.SliceOfN(rapid.Custom(drawName), 0, 3).Draw(t, "names")
 	m.both(t, "candidates", func(b Backend) (any, error) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -326,45 +325,4 @@ func (m *Memory) Swept(ctx context.Context, ev ...secrets.Event) error {
 	m.swept = now
 	m.record(now, ev)
 	return nil
-}
-
-// Known implements [stage.Ledger].
-func (m *Memory) Known(ctx context.Context, l provider.Location, names []string) (map[string]bool, error) {
-	if _, err := m.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer m.mu.Unlock()
-	known := make(map[string]bool)
-	for _, rows := range m.rows {
-		for _, r := range rows {
-			if r.Location == l && !r.State.Over() && slices.Contains(names, r.Object.Name) {
-				known[r.Object.Name] = true
-			}
-		}
-	}
-	return known, nil
-}
-
-// Stats implements [stage.Ledger].
-func (m *Memory) Stats(ctx context.Context) (stage.Stats, error) {
-	if _, err := m.enter(ctx); err != nil {
-		return stage.Stats{}, err
-	}
-	defer m.mu.Unlock()
-	st := stage.Stats{LastSweep: m.swept}
-	for _, rows := range m.rows {
-		for _, r := range rows {
-			if r.State.Over() {
-				continue
-			}
-			if st.Staged == 0 || r.Intent.Before(st.OldestStaged) {
-				st.OldestStaged = r.Intent
-			}
-			st.Staged++
-			if r.State == stage.Stuck {
-				st.Stuck++
-			}
-		}
-	}
-	return st, nil
 }

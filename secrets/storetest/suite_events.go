@@ -149,6 +149,8 @@ var eventTests = []sentence{
 			"UsedBy":       func() error { _, err := f.UsedBy(ctx, 1); return err },
 			"Swept":        func() error { return f.Swept(ctx, e) },
 			"Known":        func() error { _, err := f.Known(ctx, here, []string{"x"}); return err },
+			"Found":        func() error { return f.Found(ctx, stage.Run{ID: parseRun("f1")}, rows("f1", 1)[0]) },
+			"Stuck":        func() error { _, err := f.Stuck(ctx, secrets.RunID{}, 1); return err },
 			"Stats":        func() error { _, err := f.Stats(ctx); return err },
 			"Record":       func() error { return f.Record(ctx, e) },
 			"Entries": func() error {

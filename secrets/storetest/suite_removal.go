@@ -216,7 +216,7 @@ var removalTests = []sentence{
 		f.fails(err, secrets.ErrNotFound)
 		f.same(len(f.entries(0)), before+2)
 	}},
-	{"KnownAnswersTheObjectsAtALocationThatAreNotOver", func(f *fixture) {
+	{"KnownAnswersTheStateOfEachObjectThatEverHadARowAtALocation", func(f *fixture) {
 		f.begin("r1", int(stage.Released))
 		r, all := f.load("r1")
 		var names []string
@@ -237,22 +237,107 @@ var removalTests = []sentence{
 		got, err := f.Known(f.ctx, here, names)
 		f.ok(err)
 		for _, row := range all {
-			f.same(got[row.Object.Name], !row.State.Over())
+			f.same(got[row.Object.Name], row.State)
 		}
-		f.same(got[elsewhere[0].Object.Name] || got["unknown-7"], false)
+		f.same(len(got), len(all))
 		for _, l := range []provider.Location{{}, {Kind: "x", Account: here.Account, Place: here.Place}, {Kind: here.Kind, Account: "x", Place: here.Place}} {
 			got, err := f.Known(f.ctx, l, names)
 			f.ok(err)
-			f.same(got[names[0]], false)
+			f.same(len(got), 0)
 		}
 		got, err = f.Known(f.ctx, elsewhere[0].Location, []string{names[0], elsewhere[0].Object.Name})
 		f.ok(err)
-		f.same(got[elsewhere[0].Object.Name] && !got[names[0]], true)
+		f.same(got, map[string]stage.State{elsewhere[0].Object.Name: stage.Intent})
 		_, err = f.Known(f.ctx, here, nil)
 		f.ok(err)
 	}},
+	{"KnownAnswersTheForemostOfSeveralRowsOfAName", func(f *fixture) {
+		same := func(run string, state stage.State) {
+			all := rows(run, 1)
+			all[0].Object.Name = "same"
+			_, err := f.Begin(f.ctx, stage.Run{ID: parseRun(run)}, all, stage.Terms{})
+			f.ok(err)
+			r, all := f.load(run)
+			all[0].State = state
+			_, err = f.Advance(f.ctx, r, stage.Active, lease, all)
+			f.ok(err)
+		}
+		known := func(want stage.State) {
+			got, err := f.Known(f.ctx, here, []string{"same"})
+			f.ok(err)
+			f.same(got, map[string]stage.State{"same": want})
+		}
+		for _, step := range []struct {
+			run         string
+			state, want stage.State
+		}{
+			{"a", stage.Released, stage.Released}, {"b", stage.Gone, stage.Gone}, {"c", stage.Quarantined, stage.Quarantined},
+			{"d", stage.Gone, stage.Quarantined}, {"e", stage.Stuck, stage.Stuck}, {"f", stage.Intent, stage.Intent}, {"g", stage.Quarantined, stage.Intent},
+		} {
+			same(step.run, step.state)
+			known(step.want)
+		}
+	}},
+	{"FoundQuarantinesAnObjectAsARunOfItsOwn", func(f *fixture) {
+		f.clock.pass(time.Second)
+		row := rows("f1", 1)[0]
+		row.ID, row.State, row.Attempts = "id", stage.Created, 7
+		f.ok(f.Found(f.ctx, stage.Run{ID: parseRun("f1"), Outcome: "found", Workspace: workspace, Caller: "x", Pinned: true}, row, told("found")))
+		now := f.clock.Now()
+		r, all := f.load("f1")
+		f.same(r, stage.Run{ID: parseRun("f1"), Outcome: "found", Phase: stage.Ending, Epoch: 1, Actor: now, Ended: now, Masked: now})
+		row.State, row.Attempts, row.Intent, row.Object.Run = stage.Quarantined, 0, now, r.ID
+		f.same(all, []stage.Row{row})
+		f.same(f.stats(), stage.Stats{Now: now, OldestStaged: now, Staged: 1, Quarantined: 1, Empty: true})
+		f.same(f.due(), []string{"f1"})
+		f.same(len(f.entries(0)), 1)
+	}},
+	{"FoundChangesNothingForAnObjectThatIsKnownOrARunIDThatIsUsed", func(f *fixture) {
+		f.begin("r1", 1)
+		_, all := f.load("r1")
+		row := rows("f1", 1)[0]
+		row.Object.Name = all[0].Object.Name
+		f.fails(f.Found(f.ctx, stage.Run{ID: parseRun("f1")}, row, told("no")), stage.ErrHeld)
+		f.fails(f.Found(f.ctx, stage.Run{ID: parseRun("r1")}, rows("f2", 1)[0], told("no")), stage.ErrRunID)
+		f.fails(f.Found(f.ctx, stage.Run{}, rows("f2", 1)[0], told("no")), secrets.ErrInvalid)
+		_, _, err := f.Load(f.ctx, parseRun("f1"))
+		f.fails(err, stage.ErrNoRun)
+		f.advance("r1", stage.Active, stage.Gone)
+		events := len(f.entries(0))
+		f.ok(f.Found(f.ctx, stage.Run{ID: parseRun("f1")}, row, told("yes")))                                    // it came back
+		f.fails(f.Found(f.ctx, stage.Run{ID: parseRun("f2")}, rows("f1", 1)[0], told("no")), secrets.ErrInvalid) // the stage is used
+		f.same(len(f.entries(0)), events+1)
+	}},
+	{"StuckAnswersTheRunsThatNeedSomebodysHelp", func(f *fixture) {
+		for i, state := range []stage.State{stage.Stuck, stage.Quarantined, stage.Deleting, stage.Stuck, stage.Gone} {
+			id := fmt.Sprint("r", i)
+			f.begin(id, 2)
+			r, all := f.load(id)
+			all[1].State = state
+			_, err := f.Advance(f.ctx, r, stage.Active, lease, all)
+			f.ok(err)
+		}
+		stuck := func(after string, n int) (ids []string) {
+			var from secrets.RunID
+			if after != "" {
+				from = parseRun(after)
+			}
+			runs, err := f.Stuck(f.ctx, from, n)
+			f.ok(err)
+			for _, r := range runs {
+				loaded, _ := f.load(r.ID.String())
+				f.same(r, loaded)
+				ids = append(ids, r.ID.String())
+			}
+			return ids
+		}
+		f.same(stuck("", 9), []string{"r0", "r1", "r3"})
+		f.same(stuck("", 2), []string{"r0", "r1"})
+		f.same(stuck("r1", 9), []string{"r3"})
+		f.same(len(stuck("r3", 9))+len(stuck("", 0))+len(stuck("", -1)), 0)
+	}},
 	{"StatsCountWhatIsNotOver", func(f *fixture) {
-		f.same(f.stats(), stage.Stats{})
+		f.same(f.stats(), stage.Stats{Now: f.clock.Now(), Empty: true})
 		first := f.clock.Now()
 		f.begin("r1", 2)
 		f.clock.pass(time.Second)
@@ -264,21 +349,21 @@ var removalTests = []sentence{
 		}
 		_, err := f.Advance(f.ctx, r, stage.Active, lease, all)
 		f.ok(err)
-		f.same(f.stats(), stage.Stats{OldestStaged: first, Staged: 2 + 7, Stuck: 1})
+		f.same(f.stats(), stage.Stats{Now: second, OldestStaged: first, Staged: 2 + 7, Stuck: 1, Quarantined: 1})
 		f.advance("r1", stage.Active, stage.Gone)
-		f.same(f.stats(), stage.Stats{OldestStaged: second, Staged: 7, Stuck: 1})
+		f.same(f.stats(), stage.Stats{Now: second, OldestStaged: second, Staged: 7, Stuck: 1, Quarantined: 1})
 		f.advance("r2", stage.Active, stage.Stuck)
-		f.same(f.stats(), stage.Stats{OldestStaged: second, Staged: 9, Stuck: 9})
+		f.same(f.stats(), stage.Stats{Now: second, OldestStaged: second, Staged: 9, Stuck: 9})
 		f.finish("r2")
-		f.same(f.stats(), stage.Stats{})
+		f.same(f.stats(), stage.Stats{Now: f.clock.Now()})
 	}},
 	{"SweptIsRemembered", func(f *fixture) {
 		f.clock.pass(time.Second)
 		f.ok(f.Swept(f.ctx, secrets.Event{Action: secrets.ActionSweep}))
-		f.same(f.stats(), stage.Stats{LastSweep: f.clock.Now()})
+		f.same(f.stats(), stage.Stats{Now: f.clock.Now(), LastSweep: f.clock.Now(), Empty: true})
 		f.same(len(f.entries(0)), 1)
 		f.clock.pass(time.Second)
 		f.ok(f.Swept(f.ctx))
-		f.same(f.stats(), stage.Stats{LastSweep: f.clock.Now()})
+		f.same(f.stats(), stage.Stats{Now: f.clock.Now(), LastSweep: f.clock.Now(), Empty: true})
 	}},
 }

@@ -193,10 +193,10 @@ func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	_, err := sqlite.Open(t.Context(), path)
 	var refused *sqlstore.SchemaError
-	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 1 {
+	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 2 {
 		t.Fatalf("error is %v", err)
 	}
-	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "1") {
+	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "2") {
 		t.Errorf("%q does not name both versions", text)
 	}
 	var version int

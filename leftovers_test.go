@@ -1,0 +1,170 @@
+package pipesecrets_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// plant makes a directory that looks like a run's, under a mark.
+func (h *house) plant(mark [16]byte, name string) string {
+	h.t.Helper()
+	dir := filepath.Join(h.root, "psec-"+hex.EncodeToString(mark[:])+"-"+name)
+	h.must(os.Mkdir(dir, 0o700))
+	h.must(os.WriteFile(filepath.Join(dir, "left"), canary(), 0o600))
+	return dir
+}
+
+func (h *house) sweep() stage.Report {
+	h.t.Helper()
+	report, err := h.Sweep(h.t.Context(), operator)
+	h.must(err)
+	return report
+}
+
+func (h *house) health() pipesecrets.Health {
+	h.t.Helper()
+	health, err := h.Health(h.t.Context(), operator)
+	h.must(err)
+	return health
+}
+
+func there(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func TestADirectoryThatIsThereAgainIsSweptAndTheHealthTellsOfIt(t *testing.T) {
+	h := newHouse(t)
+	h.put(ada, genomics, "TOKEN")
+	l := h.launch(lin, "r1", genomics, "TOKEN")
+	dir := filepath.Dir(filepath.Dir(l.References[0].Locator))
+	if _, err := h.Complete(t.Context(), lin, runOf(t, "r1"), pipesecrets.Ending{}); err != nil {
+		t.Fatal(err)
+	}
+	h.must(os.Mkdir(dir, 0o700)) // as Nextflow does for a task that starts late
+	if r := h.sweep(); r.Found != 1 || !there(dir) || h.health().Quarantined != 1 {
+		t.Errorf("%+v, %+v", r, h.health())
+	}
+	if r := h.sweep(); r.Removed != 1 || there(dir) || h.health().Quarantined != 0 {
+		t.Errorf("%+v, %+v", r, h.health())
+	}
+}
+
+func TestADirectoryThatTheLedgerNeverHeardOfWaitsForAnOperator(t *testing.T) {
+	h := newHouse(t)
+	h.put(ada, genomics, "TOKEN")
+	h.launch(lin, "r1", genomics, "TOKEN")
+	installation, err := h.backend.Installation(t.Context(), "")
+	h.must(err)
+	foreign := h.plant([16]byte{1}, "theirs")
+	removed, kept := h.plant(installation.Mark, "removed"), h.plant(installation.Mark, "kept")
+	for range 3 {
+		h.sweep()
+	}
+	if h.health().Quarantined != 2 || !there(removed) || !there(kept) {
+		t.Fatalf("%+v", h.health())
+	}
+	receipts, err := h.Stuck(t.Context(), operator, secrets.RunID{}, 10)
+	h.must(err)
+	for _, r := range receipts {
+		row := r.Rows[0]
+		if row.State != stage.Quarantined || row.Target != "cluster" || row.Object.Mark != [16]byte{} || r.Run.Outcome == "" {
+			t.Errorf("%+v", r)
+		}
+		if row.Object.Name == "removed" {
+			r, err = h.Complete(t.Context(), operator, r.Run.ID, pipesecrets.Ending{})
+		} else {
+			r, err = h.Disown(t.Context(), operator, r.Run.ID, row.Target)
+		}
+		if err != nil || !r.Gone() {
+			t.Errorf("%v, %+v", err, r)
+		}
+	}
+	h.sweep()
+	if len(receipts) != 2 || there(removed) || !there(kept) || !there(foreign) || h.health().Quarantined != 0 || stagedIn(t, h.root) != 3 {
+		t.Errorf("%d receipts, %+v, %d directories", len(receipts), h.health(), stagedIn(t, h.root))
+	}
+	h.told(1, secrets.ActionDisown, secrets.Done, operator)
+	h.told(2, secrets.ActionQuarantine, secrets.Done, operator)
+}
+
+func TestOnlyAnOperatorSeesAndGivesUpWhatIsStuck(t *testing.T) {
+	h := newHouse(t)
+	if _, err := h.Stuck(t.Context(), boss, secrets.RunID{}, 10); !errors.Is(err, secrets.ErrDenied) {
+		t.Errorf("stuck: %v", err)
+	}
+	if _, err := h.Disown(t.Context(), boss, runOf(t, "r1"), "cluster"); !errors.Is(err, secrets.ErrDenied) {
+		t.Errorf("disown: %v", err)
+	}
+	if _, err := h.Disown(t.Context(), operator, runOf(t, "r1"), "cluster"); !errors.Is(err, stage.ErrNoRun) {
+		t.Errorf("disown: %v", err)
+	}
+	for _, n := range []int{0, -1, 1001} {
+		if _, err := h.Stuck(t.Context(), operator, secrets.RunID{}, n); !errors.Is(err, secrets.ErrInvalid) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	away := h.again(func(c *pipesecrets.Config) { c.Home = "there" })
+	if _, err := away.Disown(t.Context(), operator, runOf(t, "r1"), "cluster"); !errors.Is(err, pipesecrets.ErrHome) {
+		t.Errorf("away: %v", err)
+	}
+}
+
+func TestSweepEverySweepsAtOnceAndThenAboutOnceInTheInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began, gaps := time.Now(), []time.Duration{}
+		err := h.SweepEvery(ctx, operator, 5*time.Minute, func(_ stage.Report, err error) {
+			h.must(err)
+			gaps = append(gaps, time.Since(began))
+			began = time.Now()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || len(gaps) < 11 || gaps[0] != 0 {
+			t.Fatalf("%v, %v", err, gaps)
+		}
+		same := true
+		for _, gap := range gaps[1:] {
+			if gap < 4*time.Minute+30*time.Second || gap > 5*time.Minute+30*time.Second {
+				t.Errorf("a gap of %v", gap)
+			}
+			same = same && gap == gaps[1]
+		}
+		if same {
+			t.Error("sweeps in step")
+		}
+	})
+}
+
+func TestSweepEveryGoesOnAfterAFailureAndRefusesAnIntervalOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		failures := 0
+		err := h.SweepEvery(ctx, boss, time.Minute, func(_ stage.Report, err error) {
+			if errors.Is(err, secrets.ErrDenied) {
+				failures++
+			}
+			if failures == 3 {
+				cancel()
+			}
+		})
+		if !errors.Is(err, context.Canceled) || failures != 3 {
+			t.Errorf("%v after %d", err, failures)
+		}
+		if err := h.SweepEvery(ctx, operator, 0, nil); !errors.Is(err, secrets.ErrInvalid) {
+			t.Errorf("no interval: %v", err)
+		}
+	})
+}
