@@ -11,12 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/precedence"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -145,7 +147,48 @@ func runStep(ctx context.Context, step, dir string) error {
 		}
 		return err
 	}
+	if secrets, ok := strings.CutPrefix(step, "traced-"); ok {
+		n, err := strconv.Atoi(secrets)
+		if err != nil {
+			return err
+		}
+		return traced(ctx, service, dir, n)
+	}
 	return errors.New("no such step")
+}
+
+// traced creates n secrets and launches a run with them between two marks, which
+// are attempts to open files that are not there.
+func traced(ctx context.Context, service *pipesecrets.Service, dir string, n int) error {
+	request := pipesecrets.LaunchRequest{Workspace: genomics}
+	var err error
+	if request.Run, err = secrets.ParseRunID("r1"); err != nil {
+		return err
+	}
+	for i := range n {
+		name, err := secrets.ParseName(fmt.Sprint("N", i))
+		if err != nil {
+			return err
+		}
+		value, err := secrets.NewValue(canary())
+		if err != nil {
+			return err
+		}
+		if _, err := service.Create(ctx, ada, secrets.Secret{Name: name, Scope: genomics}, value); err != nil {
+			return err
+		}
+		request.Wants = append(request.Wants, precedence.Want{Name: name})
+	}
+	mark(dir, "begin")
+	_, err = service.Launch(ctx, lin, request)
+	mark(dir, "end")
+	return err
+}
+
+func mark(dir, what string) {
+	if f, err := os.Open(filepath.Join(dir, "mark-"+what)); err == nil {
+		_ = f.Close() // there is none
+	}
 }
 
 // halfWay stops after it has created, before anything is recorded.
