@@ -61,7 +61,7 @@ type Item struct {
 // Object is something to create on a platform, decided and committed before it
 // exists. It holds no value.
 type Object struct {
-	Stage   string   // unique id of this object in the ledger
+	Stage   string   // unique id of this object in the ledger; empty for what was found by its mark: any Stage will do
 	Name    string   // its final name on the platform, never used before
 	Token   string   // idempotency token: 32 characters, the same at every attempt
 	Mark    [16]byte // the installation's, to be set on the object itself

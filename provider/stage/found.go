@@ -116,6 +116,7 @@ func (e *Engine) compare(ctx context.Context, w *sweep, target string, driver pr
 func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, driver provider.Provider, o provider.Object, outcome string) error {
 	var presence provider.Presence
 	var id string
+	o.Stage = ""
 	probing := actor{term: time.Now().Add(callTimeout)}
 	err := probing.call(ctx, "probe", callTimeout, func(ctx context.Context) (err error) {
 		presence, id, err = driver.Probe(ctx, o, "")

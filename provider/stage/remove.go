@@ -219,38 +219,41 @@ func (e *Engine) pull(ctx context.Context, a actor, cutter provider.Withdrawer, 
 // remove removes an object and looks whether it is gone. Absence counts from the
 // first look that saw it, which comes after the fence was closed, so that whatever
 // was still on its way when the run ended has a whole horizon to show up.
+//
+// It removes by id, so that nothing else goes, and looks by name, so that nothing
+// stays: a request that a platform delivers twice makes another object of ours
+// under the same name.
 func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, row *Row) error {
+	object := row.Object
+	if a.run.found() {
+		object.Stage = "" // the key of its row, and none of its own
+	}
 	var presence provider.Presence
-	probe := func(id string) (found string, err error) {
-		err = a.call(ctx, "probe", callTimeout, func(ctx context.Context) (err error) {
-			presence, found, err = driver.Probe(ctx, row.Object, id)
+	look := func() error {
+		return a.call(ctx, "probe", callTimeout, func(ctx context.Context) error {
+			found, id, err := driver.Probe(ctx, object, "")
+			if presence = found; err == nil && found == provider.Present {
+				row.ID, row.Absent = id, time.Time{}
+			}
 			return err
 		})
-		if err == nil && presence == provider.Present {
-			row.Absent = time.Time{}
-		}
-		return found, err
 	}
 	horizon := driver.Capabilities().Horizon
-	if row.ID == "" { // a crash came before the record: look by the planned name
-		found, err := probe("")
-		if err != nil {
+	if row.ID == "" { // a crash came before the record
+		if err := look(); err != nil {
 			return err
-		}
-		if presence == provider.Present {
-			row.ID = found
 		}
 	}
 	if row.ID != "" || horizon == 0 {
 		err := a.call(ctx, "remove", callTimeout, func(ctx context.Context) error {
-			return driver.Remove(ctx, row.Object, row.ID)
+			return driver.Remove(ctx, object, row.ID)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	looked := a.now()
-	if _, err := probe(row.ID); err != nil {
+	if err := look(); err != nil {
 		return err
 	}
 	now := a.now()
@@ -262,13 +265,21 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(retryLimit)
 	case horizon == 0 || !row.Absent.IsZero() && looked.Sub(row.Absent) >= horizon:
 		row.State, row.Gone, row.Next = Gone, now, time.Time{}
-	case row.Absent.IsZero():
-		row.State, row.Absent, row.Next = AbsentOnce, now, now.Add(horizon)
 	default:
+		if row.Absent.IsZero() {
+			row.Absent = now
+		}
 		row.State, row.Next = AbsentOnce, row.Absent.Add(horizon)
+		if soon := now.Add(horizon / looks); soon.Before(row.Next) {
+			row.Next = soon
+		}
 	}
 	return nil
 }
+
+// looks is how often what was seen absent is looked for until it counts as gone,
+// so that what lands late does not stay until the last of them.
+const looks = 5
 
 // postpone records a failed attempt. An object that nobody but an operator can
 // help is Stuck: visible as such, and tried again all the same. One that can't be

@@ -1,0 +1,173 @@
+package providertest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+)
+
+// Config configures a [Platform].
+type Config struct {
+	Location    provider.Location // {Kind: "fake", Account: "1", Place: "here"} if zero
+	Horizon     time.Duration     // bounds everything that is late; zero: nothing ever is
+	Concurrency int               // as in provider.Capabilities
+	Joint       bool              // one object holds all items of a run and can be cut down; else each item has its own
+	Now         func() time.Time  // time.Now if nil
+
+	// Choose decides what the platform does where it is free to: it answers one of
+	// 0 to n-1 for a freedom. 0 is what a platform does on a good day, which a nil
+	// Choose always answers.
+	Choose func(f Freedom, n int) int
+}
+
+// Freedom is what an eventually consistent platform may do or not.
+type Freedom string
+
+// The freedoms. What is late is so by less than the horizon, counted from the
+// request.
+const (
+	LandLate    Freedom = "land late"    // a create whose caller gave up has its effect only later
+	Twice       Freedom = "twice"        // a create is delivered once more, later
+	StaleProbe  Freedom = "stale probe"  // a look shows what was before the last change
+	StaleList   Freedom = "stale list"   // so does a list
+	RemoveLater Freedom = "remove later" // what was removed goes only later
+)
+
+// Object is what is on the platform. It keeps no value.
+type Object struct {
+	provider.Object
+	ID   string
+	Made time.Time
+	Gone time.Time // when it went; zero while it is there
+}
+
+// Stats counts what a platform was free to do and did.
+type Stats struct {
+	Creates, Removes, Probes, Lists, Withdraws                                   int
+	LateCreates, DuplicateCreates, StaleProbes, StaleLists, LateRemoves, NotOurs int
+}
+
+// Platform is a platform in memory that does what a real one is free to do. Any
+// number of drivers, of as many processes, share it.
+type Platform struct {
+	config Config
+
+	mu      sync.Mutex
+	objects map[string]*Object // the last one of each name, gone or not
+	landing []landing
+	refuse  func(name string) bool
+	serial  int
+	stats   Stats
+}
+
+// landing is an effect that is on its way.
+type landing struct {
+	at     time.Time
+	object Object
+	remove bool
+}
+
+// New returns an empty platform.
+func New(c Config) *Platform {
+	if c.Location == (provider.Location{}) {
+		c.Location = provider.Location{Kind: "fake", Account: "1", Place: "here"}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Choose == nil {
+		c.Choose = func(Freedom, int) int { return 0 }
+	}
+	return &Platform{config: c, objects: map[string]*Object{}}
+}
+
+// enter locks the platform and lets land what is to land by now. Leave by
+// unlocking.
+func (p *Platform) enter() time.Time {
+	p.mu.Lock()
+	now := p.config.Now()
+	slices.SortStableFunc(p.landing, func(a, b landing) int { return a.at.Compare(b.at) })
+	for len(p.landing) > 0 && !p.landing[0].at.After(now) {
+		l := p.landing[0]
+		p.landing = p.landing[1:]
+		if l.remove {
+			if o := p.objects[l.object.Name]; o != nil && o.ID == l.object.ID && o.Gone.IsZero() {
+				o.Gone = l.at
+			}
+		} else {
+			p.make(l.object, l.at)
+		}
+	}
+	return now
+}
+
+// make makes an object, or completes the one that an earlier attempt with the
+// same token made. It reports whether the name is free for it.
+func (p *Platform) make(o Object, at time.Time) (id string, ok bool) {
+	if there := p.objects[o.Name]; there != nil && there.Gone.IsZero() {
+		return there.ID, there.Token == o.Token && there.Mark == o.Mark
+	}
+	p.serial++
+	o.ID, o.Made, o.Gone = fmt.Sprint("id-", p.serial), at, time.Time{}
+	p.objects[o.Name] = &o
+	return o.ID, true
+}
+
+// late answers a time within the horizon, or zero if the platform does not use
+// the freedom.
+func (p *Platform) late(f Freedom) time.Duration {
+	const steps = 8
+	if p.config.Horizon <= 0 || p.config.Choose(f, 4) != 3 {
+		return 0
+	}
+	return p.config.Horizon * time.Duration(1+p.config.Choose(f+" by", steps-1)) / steps
+}
+
+// Objects returns what is there now, in the order of names: the truth, which no
+// driver need see.
+func (p *Platform) Objects() []Object {
+	p.enter()
+	defer p.mu.Unlock()
+	var all []Object
+	for _, o := range p.objects {
+		if o.Gone.IsZero() {
+			all = append(all, *o)
+		}
+	}
+	slices.SortFunc(all, func(a, b Object) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Coming returns how many effects are still on their way.
+func (p *Platform) Coming() int {
+	p.enter()
+	defer p.mu.Unlock()
+	return len(p.landing)
+}
+
+// Plant makes an object past the protocol: somebody else's, or one that no ledger
+// knows of.
+func (p *Platform) Plant(o Object) {
+	now := p.enter()
+	defer p.mu.Unlock()
+	p.make(o, now)
+}
+
+// Refuse makes the platform forbid the removal of objects, by their names; nil
+// allows all.
+func (p *Platform) Refuse(these func(name string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = these
+}
+
+// Stats returns what was counted.
+func (p *Platform) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stats
+}
