@@ -13,6 +13,7 @@ import (
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 )
 
 // plant makes a directory that looks like a run's, under a mark.
@@ -96,6 +97,31 @@ func TestADirectoryThatTheLedgerNeverHeardOfWaitsForAnOperator(t *testing.T) {
 	}
 	h.told(1, secrets.ActionDisown, secrets.Done, operator)
 	h.told(2, secrets.ActionQuarantine, secrets.Done, operator)
+}
+
+func TestADirectoryThatTheLedgerNeverHeardOfGoesIfTheLogReachesTheHeadThatTheHostKeeps(t *testing.T) {
+	for _, older := range []bool{false, true} {
+		var head audit.Head
+		h := newHouse(t, func(c *pipesecrets.Config) {
+			c.Head = func(context.Context) (audit.Head, error) { return head, nil }
+		})
+		h.put(ada, genomics, "TOKEN")
+		h.launch(lin, "r1", genomics, "TOKEN")
+		sealed, err := h.Seal(t.Context(), operator)
+		h.must(err)
+		if older { // what the host keeps was sealed after this copy was made
+			sealed.Seq += 10
+		}
+		head = sealed
+		installation, err := h.backend.Installation(t.Context(), "")
+		h.must(err)
+		lost := h.plant(installation.Mark, "lost")
+		h.sweep()
+		r := h.sweep()
+		if there(lost) != older || (r.ReportOnly == "") == older {
+			t.Errorf("an older copy: %t, still there: %t, %+v", older, there(lost), r)
+		}
+	}
 }
 
 func TestOnlyAnOperatorSeesAndGivesUpWhatIsStuck(t *testing.T) {

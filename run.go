@@ -11,6 +11,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 )
 
 // Ending says how a run ended.
@@ -229,6 +230,7 @@ func reason(err error) string {
 	for _, known := range []error{
 		ErrHome, ErrBusy, ErrRunUsed, secrets.ErrExists, secrets.ErrConflict, secrets.ErrNotFound,
 		stage.ErrNoRun, stage.ErrMoved, stage.ErrRevoked, stage.ErrFenced, stage.ErrHeld, stage.ErrEnded,
+		audit.ErrBroken, audit.ErrNoHead, ErrHead,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

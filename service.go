@@ -60,6 +60,14 @@ type Config struct {
 	// over. It is called on a goroutine of its own.
 	Alive func(context.Context, secrets.RunID) (bool, error)
 
+	// Head, if not nil, tells the head of the audit chain that the host keeps where
+	// who can write to the database can't: the last one that [Service.Seal]
+	// answered, zero if there is none yet. [Service.Seal] extends no log that does
+	// not reach it, and [Service.Sweep] removes what the ledger never heard of only
+	// if the log does. An error, a panic, or no answer in 10 seconds counts as not
+	// knowing. It is called on a goroutine of its own.
+	Head func(context.Context) (audit.Head, error)
+
 	Lease   time.Duration // of whoever stages or removes now; 2 minutes if zero
 	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero. Renew at least twice in it
 	MaxNeed time.Duration // how long at most; 30 days if zero
@@ -142,7 +150,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{config: c, backend: c.Backend, keyring: c.Keyring}
 	engine, err := stage.New(stage.Config{
-		Ledger: c.Backend, Targets: c.Targets, Open: s.open, Alive: c.Alive,
+		Ledger: c.Backend, Targets: c.Targets, Open: s.open, Alive: c.Alive, Intact: s.intact,
 		Lease: c.Lease, Need: c.Need, MaxNeed: c.MaxNeed, MaskFor: c.MaskFor, Grace: c.Grace,
 	})
 	if err != nil {

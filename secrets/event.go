@@ -31,6 +31,8 @@ const (
 	ActionStuck       Action = "stuck"
 	ActionQuarantine  Action = "quarantine" // one object was found that nobody answers for
 	ActionDisown      Action = "disown"     // one object was given up that could not be removed
+	ActionSeal        Action = "seal"       // the audit log was sealed
+	ActionVerify      Action = "verify"     // the audit log was verified
 )
 
 // Outcome is how an action ended.

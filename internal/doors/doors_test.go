@@ -64,6 +64,15 @@ var byteDoors = []door{
 
 	{"secrets.Record.Sealed []byte", "ciphertext"},
 	{"provider/stage.Run.Request []byte", "keyed digest"},
+	{"secrets/audit.Head.Sum []byte", "keyed digest"},
+	{"secrets/audit.Head.MarshalText returns []byte", "a place and a keyed digest"},
+	{"secrets/audit.MAC.ComputeMAC(data) []byte", "a place, a count and digests"},
+	{"secrets/audit.MAC.ComputeMAC returns []byte", "keyed digest"},
+	{"secrets/audit.MAC.VerifyMAC(mac) []byte", "keyed digest"},
+	{"secrets/audit.MAC.VerifyMAC(data) []byte", "a place, a count and digests"},
+
+	{"provider/providertest.Place.Exposed returns []byte", "what a driver under test shows, which may hold no value"},
+	{"provider/providertest.Place.Holds(plain) []byte", "a value that a test made"},
 
 	{"secrets.Value.Format(f).Write(b) []byte", "the mark"},
 	{"secrets.Value.GobEncode returns []byte", "the mark"},

@@ -33,34 +33,41 @@ func (s *Store) Record(ctx context.Context, ev ...secrets.Event) error {
 	return s.write(ctx, "record", func(t *tx) error { return t.record(ev) })
 }
 
-// entriesPage is how many entries are read at a time: while one is yielded no
-// transaction is open, so that the caller may write, and take its time.
-const entriesPage = 500
+// logPage is how many entries or links are read at a time: while one is yielded
+// no transaction is open, so that the caller may write, and take its time.
+const logPage = 500
 
-// Entries implements [audit.Log].
-func (s *Store) Entries(ctx context.Context, from uint64) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
+// pages yields what read answers page after page, from a place on.
+func pages[T any](from uint64, read func(from uint64) ([]T, error), place func(T) uint64) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for next := from; next <= math.MaxInt64; {
-			page, err := s.entries(ctx, next)
+			page, err := read(next)
 			if err != nil {
-				yield(audit.Entry{}, err)
+				var none T
+				yield(none, err)
 				return
 			}
-			for _, e := range page {
-				if !yield(e, nil) {
+			for _, x := range page {
+				if !yield(x, nil) {
 					return
 				}
-				next = e.Seq + 1
+				next = place(x) + 1
 			}
-			if len(page) < entriesPage {
+			if len(page) < logPage {
 				return
 			}
 		}
 	}
 }
 
+// Entries implements [audit.Log].
+func (s *Store) Entries(ctx context.Context, from uint64) iter.Seq2[audit.Entry, error] {
+	read := func(from uint64) ([]audit.Entry, error) { return s.entries(ctx, from) }
+	return pages(from, read, func(e audit.Entry) uint64 { return e.Seq })
+}
+
 func (s *Store) entries(ctx context.Context, from uint64) ([]audit.Entry, error) {
-	page := make([]audit.Entry, 0, entriesPage)
+	page := make([]audit.Entry, 0, logPage)
 	err := s.read(ctx, "entries", func(t *tx) error {
 		return t.each(func(row scanner) error {
 			var x audit.Entry
@@ -70,7 +77,7 @@ func (s *Store) entries(ctx context.Context, from uint64) ([]audit.Entry, error)
 			page = append(page, x)
 			return err
 		}, `SELECT seq, at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target
-			FROM event WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), entriesPage)
+			FROM event WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), logPage)
 	})
 	return page, err
 }

@@ -255,4 +255,11 @@ CREATE INDEX object_name ON object (kind, account, at, name);
 -- Whether any run ever began here.
 ALTER TABLE installation ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
 UPDATE installation SET begun = EXISTS (SELECT 1 FROM run WHERE started > 0);
+
+-- The audit chain: sum is a keyed MAC over the events up to seq, from behind the
+-- link before.
+CREATE TABLE link (
+	seq INTEGER PRIMARY KEY,
+	sum BLOB    NOT NULL
+) STRICT;
 `}

@@ -23,7 +23,7 @@ func lockstep(t *testing.T, open func(t *testing.T, now func() time.Time) Backen
 		c := newClock()
 		model := NewMemory()
 		model.Now = c.Now
-		m := &machine{ctx: t.Context(), clock: c, model: model, tested: open(t, c.Now)}
+		m := &machine{ctx: t.Context(), clock: c, model: model, tested: open(t, c.Now), mac: newMAC()}
 		rt.Repeat(map[string]func(*rapid.T){
 			"create":  m.create,
 			"update":  m.update,
@@ -40,6 +40,8 @@ func lockstep(t *testing.T, open func(t *testing.T, now func() time.Time) Backen
 			"release": m.release,
 			"found":   m.found,
 			"note":    m.note,
+			"seal":    m.seal,
+			"stale":   m.stale,
 			"ask":     m.ask,
 			"pass":    func(t *rapid.T) { c.pass(pick(t, "pass", time.Microsecond, time.Second, time.Minute, time.Hour)) },
 			"":        m.check,
@@ -52,6 +54,7 @@ type machine struct {
 	clock  *clock
 	model  *Memory
 	tested Backend
+	mac    mac
 	events int // told so far, so that each is another
 }
 
@@ -337,6 +340,7 @@ func (m *machine) ask(t *rapid.T) {
 		}
 		return all, nil
 	})
+	m.both(t, "links", func(b Backend) (any, error) { return covers(m.ctx, b) })
 }
 
 // check compares the records, the runs and what is due.

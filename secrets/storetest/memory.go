@@ -31,6 +31,7 @@ type Memory struct {
 	runs         map[secrets.RunID]stage.Run
 	rows         map[secrets.RunID][]stage.Row // in the order of Begin
 	events       []audit.Entry
+	links        []audit.Head // of the chain
 	keysets      []byte
 	generation   uint64
 	retired      map[uint32]bool

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 )
 
 // whole is an event with every field set.
@@ -159,6 +160,14 @@ var eventTests = []sentence{
 				}
 				return nil
 			},
+			"Head":  func() error { _, err := f.Head(ctx); return err },
+			"Chain": func() error { return f.Chain(ctx, audit.Head{}, link(1)) },
+			"Links": func() error {
+				for _, err := range f.Links(ctx, 0) {
+					return err
+				}
+				return nil
+			},
 		} {
 			if err := call(); sentinel(err) != context.Canceled {
 				f.Errorf("%s: error is %v, want context.Canceled", name, err)
@@ -188,5 +197,6 @@ func (f *fixture) picture() map[string]any {
 	f.ok(err)
 	p["keysets"], p["keysets' generation"] = wrapped, generation
 	p["log"] = f.entries(0)
+	p["chain"] = f.links(0)
 	return p
 }
