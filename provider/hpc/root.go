@@ -138,6 +138,10 @@ var errMark = errors.New("hpc: this is not the staging root it was")
 func (d *Driver) open() (*os.Root, error) {
 	root, err := openRoot(d.config.Root)
 	if err != nil {
+		// What was a root once and is not to be seen is away, which mends itself.
+		if _, away := os.Stat(d.config.Root); away != nil && !errors.Is(away, fs.ErrPermission) {
+			return nil, errMark
+		}
 		return nil, err
 	}
 	if mark, err := markOf(root); err != nil || mark != d.mark {

@@ -1,9 +1,10 @@
 package providertest
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -51,57 +52,137 @@ func (d driver) References(o provider.Object, id string) []provider.Reference {
 	return refs
 }
 
-// Create asks for the values last, as one does who signs the request before.
+// call locks the platform for one call of a driver. Leave by unlocking if there
+// is no error.
+func (p *Platform) call(ctx context.Context, op string) (time.Time, error) {
+	now := p.enter()
+	if ctx.Err() != nil || p.down {
+		p.mu.Unlock()
+		return now, &provider.Error{Op: op, Code: provider.Unavailable}
+	}
+	return now, nil
+}
+
+// Create asks for the values last. With a horizon it is one request, signed
+// before that and valid for a horizon. Without one it makes the empty object
+// first, so that a remove meanwhile undoes it.
 func (d driver) Create(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
 	const op = "create"
-	if ctx.Err() != nil {
-		return "", &provider.Error{Op: op, Code: provider.Unavailable}
-	}
-	values, err := open(ctx)
+	p := d.p
+	asked, err := p.call(ctx, op)
 	if err != nil {
 		return "", err
 	}
-	for _, item := range o.Items {
-		if values[item.Name].IsZero() {
-			return "", &provider.Error{Op: op, Code: provider.Refused}
-		}
-	}
-	p := d.p
-	now := p.enter()
-	defer p.mu.Unlock()
 	p.stats.Creates++
-	made := Object{Object: o}
-	made.Items = slices.Clone(o.Items)
-	if by := p.late(LandLate); by > 0 {
-		p.stats.LateCreates++
-		p.landing = append(p.landing, landing{at: now.Add(by), object: made})
-		return "", &provider.Error{Op: op, Code: provider.Unavailable} // a timeout, as its caller sees it
+	empty := Object{Object: o, Asked: asked}
+	empty.Items = nil
+	var claim *Object
+	var fresh bool
+	if p.config.Horizon == 0 {
+		serial := p.serial
+		claim = p.make(empty, asked)
+		fresh = p.serial != serial
 	}
-	id, ok := p.make(made, now)
-	if !ok {
+	p.mu.Unlock()
+	if p.config.Horizon == 0 && claim == nil {
 		return "", &provider.Error{Op: op, Code: provider.Taken}
 	}
-	if by := p.late(Twice); by > 0 {
-		p.stats.DuplicateCreates++
-		p.landing = append(p.landing, landing{at: now.Add(by), object: made})
+	undo := func() {
+		if fresh {
+			now := p.enter()
+			defer p.mu.Unlock()
+			if claim.Gone.IsZero() && len(claim.Items) == 0 {
+				claim.Gone = now
+			}
+		}
 	}
-	return id, nil
+	values, err := open(ctx)
+	if err != nil {
+		undo()
+		return "", err
+	}
+	made, ok := filled(Object{Object: o, Asked: asked}, values)
+	if !ok {
+		undo()
+		return "", &provider.Error{Op: op, Code: provider.Refused}
+	}
+	if p.config.Horizon > 0 {
+		return p.land(ctx, made)
+	}
+	if ctx.Err() != nil {
+		undo()
+		return "", &provider.Error{Op: op, Code: provider.Unavailable}
+	}
+	p.enter()
+	defer p.mu.Unlock()
+	if p.objects[o.Name] != claim || !claim.Gone.IsZero() {
+		return "", &provider.Error{Op: op, Code: provider.Unavailable}
+	}
+	claim.Items, claim.digests = made.Items, made.digests
+	return claim.ID, nil
 }
 
-// looked answers an object as a look or a list shows it, or nil.
+// filled is an object that holds its items, if there is a value for each.
+func filled(o Object, values map[secrets.Name]secrets.Value) (Object, bool) {
+	o.Items, o.digests = slices.Clone(o.Items), map[secrets.Name][sha256.Size]byte{}
+	for _, item := range o.Items {
+		err := values[item.Name].Reveal(func(plain []byte) error {
+			o.digests[item.Name] = sha256.Sum256(plain)
+			return nil
+		})
+		if err != nil {
+			return Object{}, false
+		}
+	}
+	return o, true
+}
+
+// land lets a request to create have its effect now, later, or both. A request
+// whose time is over is refused.
+func (p *Platform) land(ctx context.Context, o Object) (string, error) {
+	const op = "create"
+	now := p.enter()
+	defer p.mu.Unlock()
+	unavailable := &provider.Error{Op: op, Code: provider.Unavailable}
+	if !now.Before(o.Asked.Add(p.config.Horizon)) {
+		return "", unavailable
+	}
+	if by := p.late(LandLate, o.Asked, now); by > 0 {
+		p.stats.LateCreates++
+		p.landing = append(p.landing, landing{at: now.Add(by), object: o})
+		return "", unavailable // a timeout, as its caller sees it
+	}
+	if ctx.Err() != nil {
+		return "", unavailable
+	}
+	made := p.make(o, now)
+	if made == nil {
+		return "", &provider.Error{Op: op, Code: provider.Taken}
+	}
+	if by := p.late(Twice, o.Asked, now); by > 0 {
+		p.stats.DuplicateCreates++
+		p.landing = append(p.landing, landing{at: now.Add(by), object: o})
+	}
+	return made.ID, nil
+}
+
+// looked answers an object as a look, a list or a remove sees it, or nil.
 func (p *Platform) looked(o *Object, now time.Time, f Freedom) *Object {
 	if o == nil {
 		return nil
 	}
-	changed := o.Made
+	changed := o.Asked
 	there := o.Gone.IsZero()
 	if !there {
 		changed = o.Gone
 	}
 	if p.config.Horizon > 0 && now.Sub(changed) < p.config.Horizon && p.config.Choose(f, 4) == 3 {
-		if f == StaleList {
+		switch f {
+		case StaleList:
 			p.stats.StaleLists++
-		} else {
+		case StaleRemove:
+			p.stats.StaleRemoves++
+		default:
 			p.stats.StaleProbes++
 		}
 		there = !there
@@ -113,11 +194,11 @@ func (p *Platform) looked(o *Object, now time.Time, f Freedom) *Object {
 }
 
 func (d driver) Probe(ctx context.Context, o provider.Object, _ string) (provider.Presence, string, error) {
-	if ctx.Err() != nil {
-		return provider.Unknown, "", &provider.Error{Op: "probe", Code: provider.Unavailable}
-	}
 	p := d.p
-	now := p.enter()
+	now, err := p.call(ctx, "probe")
+	if err != nil {
+		return provider.Unknown, "", err
+	}
 	defer p.mu.Unlock()
 	p.stats.Probes++
 	// A duplicate of an earlier request makes an object with another id: a look is
@@ -125,36 +206,46 @@ func (d driver) Probe(ctx context.Context, o provider.Object, _ string) (provide
 	switch there := p.looked(p.objects[o.Name], now, StaleProbe); {
 	case there == nil:
 		return provider.Absent, "", nil
-	case there.Mark != o.Mark || o.Stage != "" && there.Stage != o.Stage:
+	case !there.of(o):
 		return provider.Foreign, "", nil
+	case there.Going && p.config.Choose(StillShown, 4) != 3:
+		return provider.Pending, "", nil
 	default:
 		return provider.Present, there.ID, nil
 	}
+}
+
+// of reports whether what is there is what is meant.
+func (o *Object) of(meant provider.Object) bool {
+	return o.Mark == meant.Mark && (meant.Stage == "" || meant.Stage == o.Stage)
 }
 
 // Remove goes by the id if there is one, and answers success for what is not
 // there, as a forced deletion does.
 func (d driver) Remove(ctx context.Context, o provider.Object, id string) error {
 	const op = "remove"
-	if ctx.Err() != nil {
-		return &provider.Error{Op: op, Code: provider.Unavailable}
-	}
 	p := d.p
-	now := p.enter()
+	now, err := p.call(ctx, op)
+	if err != nil {
+		return err
+	}
 	defer p.mu.Unlock()
 	p.stats.Removes++
 	there := p.objects[o.Name]
 	switch {
-	case there == nil || !there.Gone.IsZero() || id != "" && id != there.ID:
+	case there == nil || !there.Gone.IsZero() || there.Going || id != "" && id != there.ID:
 		return nil
-	case there.Mark != o.Mark || o.Stage != "" && there.Stage != o.Stage:
+	case !there.of(o):
 		p.stats.NotOurs++
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	case p.refuse != nil && p.refuse(o.Name):
 		return &provider.Error{Op: op, Code: provider.Forbidden}
+	case p.looked(there, now, StaleRemove) == nil:
+		return nil
 	}
-	if by := p.late(RemoveLater); by > 0 {
+	if by := p.late(RemoveLater, now, now); by > 0 {
 		p.stats.LateRemoves++
+		there.Going = true
 		p.landing = append(p.landing, landing{at: now.Add(by), object: *there, remove: true})
 		return nil
 	}
@@ -162,59 +253,74 @@ func (d driver) Remove(ctx context.Context, o provider.Object, id string) error 
 	return nil
 }
 
+// List yields no more than it must.
 func (d driver) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
 	return func(yield func(provider.Object, error) bool) {
-		if ctx.Err() != nil {
-			yield(provider.Object{}, &provider.Error{Op: "list", Code: provider.Unavailable})
-			return
+		names, err := d.p.list(ctx, mark)
+		if err != nil {
+			yield(provider.Object{}, err)
 		}
-		for _, o := range d.p.list(mark) {
-			if !yield(provider.Object{Name: o.Name, Mark: o.Mark, Stage: o.Stage}, nil) {
+		for _, name := range names {
+			if !yield(provider.Object{Name: name, Mark: mark}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// list answers what a list shows, in the order of names.
-func (p *Platform) list(mark [16]byte) []Object {
-	now := p.enter()
+// list answers the names that a list shows, in their order, so that the same
+// choices fall on the same objects.
+func (p *Platform) list(ctx context.Context, mark [16]byte) (listed []string, err error) {
+	now, err := p.call(ctx, "list")
+	if err != nil {
+		return nil, err
+	}
 	defer p.mu.Unlock()
 	p.stats.Lists++
-	var all []*Object
-	for _, o := range p.objects {
-		if o.Mark == mark {
-			all = append(all, o)
+	for _, name := range slices.Sorted(maps.Keys(p.objects)) {
+		if o := p.objects[name]; o.Mark == mark && p.looked(o, now, StaleList) != nil {
+			listed = append(listed, name)
 		}
 	}
-	slices.SortFunc(all, func(a, b *Object) int { return cmp.Compare(a.Name, b.Name) })
-	var listed []Object
-	for _, o := range all { // in this order, so that the same choices fall on the same objects
-		if shown := p.looked(o, now, StaleList); shown != nil {
-			listed = append(listed, *shown)
-		}
-	}
-	return listed
+	return listed, nil
 }
 
+// jointDriver is a driver whose objects hold several items.
 type jointDriver struct{ driver }
 
-func (d jointDriver) Withdraw(ctx context.Context, o provider.Object, _ string, open provider.Opener) error {
+// Withdraw puts its epoch on the object before it asks for the values: one who
+// was paused and deposed in between finds another's there.
+func (d jointDriver) Withdraw(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
 	const op = "withdraw"
-	if ctx.Err() != nil {
-		return &provider.Error{Op: op, Code: provider.Unavailable}
-	}
-	if _, err := open(ctx); err != nil {
+	p := d.p
+	if _, err := p.call(ctx, op); err != nil {
 		return err
 	}
-	p := d.p
-	p.enter()
-	defer p.mu.Unlock()
 	p.stats.Withdraws++
 	there := p.objects[o.Name]
-	if there == nil || !there.Gone.IsZero() || there.Mark != o.Mark || there.Stage != o.Stage {
+	ours := there != nil && there.Gone.IsZero() && !there.Going && there.of(o) && (id == "" || id == there.ID)
+	if ours {
+		there.Epoch = max(there.Epoch, o.Epoch)
+	}
+	p.mu.Unlock()
+	if !ours {
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	}
-	there.Items = slices.Clone(o.Items)
+	values, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	rest, ok := filled(Object{Object: o}, values)
+	if !ok {
+		return &provider.Error{Op: op, Code: provider.Refused}
+	}
+	if _, err := p.call(ctx, op); err != nil {
+		return err
+	}
+	defer p.mu.Unlock()
+	if p.objects[o.Name] != there || !there.Gone.IsZero() || there.Going || there.Epoch != o.Epoch {
+		return &provider.Error{Op: op, Code: provider.NotOurs}
+	}
+	there.Items, there.digests = rest.Items, rest.digests
 	return nil
 }

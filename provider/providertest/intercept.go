@@ -11,13 +11,15 @@ import (
 
 // Call is one call of a driver that reaches its platform.
 type Call struct {
-	Method string // Create, Open (the Opener, within Create or Withdraw), Probe, Remove, Withdraw or List
+	Method string // Create, Open (the Opener within Create or Withdraw), Probe, Remove, Withdraw or List
 	Object provider.Object
 	ID     string
 }
 
 // Hook stands in the place of each call; do makes it. A hook may fail before it,
-// make it and lose the reply, hang until ctx ends, or make it twice.
+// make it and lose the reply, hang until ctx ends, or make it twice. Where it
+// answers nil without having made a Probe or a List, these answer that nothing is
+// there. See [Fault] for the common ones.
 type Hook func(ctx context.Context, c Call, do func(context.Context) error) error
 
 // Intercept returns a driver each call of which goes through the hook. It is a
@@ -60,7 +62,10 @@ func (i intercepted) opener(o provider.Object, id string, open provider.Opener) 
 			values, err = open(ctx)
 			return err
 		})
-		return values, err
+		if err != nil {
+			return nil, err
+		}
+		return values, nil
 	}
 }
 
@@ -69,15 +74,22 @@ func (i intercepted) Create(ctx context.Context, o provider.Object, open provide
 		id, err = i.Provider.Create(ctx, o, i.opener(o, "", open))
 		return err
 	})
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, nil
 }
 
 func (i intercepted) Probe(ctx context.Context, o provider.Object, id string) (presence provider.Presence, found string, err error) {
+	presence = provider.Absent
 	err = i.hook(ctx, Call{"Probe", o, id}, func(ctx context.Context) (err error) {
 		presence, found, err = i.Provider.Probe(ctx, o, id)
 		return err
 	})
-	return presence, found, err
+	if err != nil {
+		return provider.Unknown, "", err
+	}
+	return presence, found, nil
 }
 
 func (i intercepted) Remove(ctx context.Context, o provider.Object, id string) error {

@@ -2,12 +2,14 @@ package providertest
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // Config configures a [Platform].
@@ -28,27 +30,38 @@ type Config struct {
 type Freedom string
 
 // The freedoms. What is late is so by less than the horizon, counted from the
-// request.
+// request; a look is stale only within a horizon of what it does not show.
 const (
 	LandLate    Freedom = "land late"    // a create whose caller gave up has its effect only later
-	Twice       Freedom = "twice"        // a create is delivered once more, later
+	Twice       Freedom = "twice"        // a create is delivered once more, later, even after a remove
 	StaleProbe  Freedom = "stale probe"  // a look shows what was before the last change
 	StaleList   Freedom = "stale list"   // so does a list
-	RemoveLater Freedom = "remove later" // what was removed goes only later
+	StaleRemove Freedom = "stale remove" // a remove misses a new object, and reports success
+	RemoveLater Freedom = "remove later" // what was removed goes only later, and is Pending till then
+	StillShown  Freedom = "still shown"  // or Present, to a look
 )
 
-// Object is what is on the platform. It keeps no value.
+// Object is what is on the platform. It keeps no value, but the digests of those
+// that it was given. While a create on a platform without a horizon asks for the
+// values, it has no Items.
 type Object struct {
 	provider.Object
-	ID   string
-	Made time.Time
-	Gone time.Time // when it went; zero while it is there
+	ID    string
+	Asked time.Time // when it was requested; until a horizon later it may not be shown
+	Made  time.Time
+	Going bool      // it was removed, and is still there
+	Gone  time.Time // when it went; zero while it is there
+
+	digests map[secrets.Name][sha256.Size]byte
 }
 
-// Stats counts what a platform was free to do and did.
+// Stats counts the calls that reached a platform, and what it was free to do and
+// did.
 type Stats struct {
-	Creates, Removes, Probes, Lists, Withdraws                                   int
-	LateCreates, DuplicateCreates, StaleProbes, StaleLists, LateRemoves, NotOurs int
+	Creates, Removes, Probes, Lists, Withdraws int
+	LateCreates, DuplicateCreates, LateRemoves int
+	StaleProbes, StaleLists, StaleRemoves      int
+	NotOurs                                    int
 }
 
 // Platform is a platform in memory that does what a real one is free to do. Any
@@ -60,6 +73,7 @@ type Platform struct {
 	objects map[string]*Object // the last one of each name, gone or not
 	landing []landing
 	refuse  func(name string) bool
+	down    bool
 	serial  int
 	stats   Stats
 }
@@ -96,7 +110,7 @@ func (p *Platform) enter() time.Time {
 		p.landing = p.landing[1:]
 		if l.remove {
 			if o := p.objects[l.object.Name]; o != nil && o.ID == l.object.ID && o.Gone.IsZero() {
-				o.Gone = l.at
+				o.Going, o.Gone = false, l.at
 			}
 		} else {
 			p.make(l.object, l.at)
@@ -105,26 +119,30 @@ func (p *Platform) enter() time.Time {
 	return now
 }
 
-// make makes an object, or completes the one that an earlier attempt with the
-// same token made. It reports whether the name is free for it.
-func (p *Platform) make(o Object, at time.Time) (id string, ok bool) {
+// make makes an object, or answers the one that an earlier attempt with the same
+// token made; nil if the name is not free for it.
+func (p *Platform) make(o Object, at time.Time) *Object {
 	if there := p.objects[o.Name]; there != nil && there.Gone.IsZero() {
-		return there.ID, there.Token == o.Token && there.Mark == o.Mark
+		if there.Token != o.Token || there.Mark != o.Mark || there.Going {
+			return nil
+		}
+		return there
 	}
 	p.serial++
-	o.ID, o.Made, o.Gone = fmt.Sprint("id-", p.serial), at, time.Time{}
+	o.ID, o.Made, o.Going, o.Gone = fmt.Sprint("id-", p.serial), at, false, time.Time{}
 	p.objects[o.Name] = &o
-	return o.ID, true
+	return &o
 }
 
-// late answers a time within the horizon, or zero if the platform does not use
-// the freedom.
-func (p *Platform) late(f Freedom) time.Duration {
+// late answers a time after now within the horizon of a request, or zero if the
+// platform does not use the freedom.
+func (p *Platform) late(f Freedom, asked, now time.Time) time.Duration {
 	const steps = 8
-	if p.config.Horizon <= 0 || p.config.Choose(f, 4) != 3 {
+	most := asked.Add(p.config.Horizon).Sub(now)
+	if most <= 0 || p.config.Choose(f, 4) != 3 {
 		return 0
 	}
-	return p.config.Horizon * time.Duration(1+p.config.Choose(f+" by", steps-1)) / steps
+	return most * time.Duration(1+p.config.Choose(f+" by", steps-1)) / steps
 }
 
 // Objects returns what is there now, in the order of names: the truth, which no
@@ -154,7 +172,32 @@ func (p *Platform) Coming() int {
 func (p *Platform) Plant(o Object) {
 	now := p.enter()
 	defer p.mu.Unlock()
+	if o.Asked.IsZero() {
+		o.Asked = now
+	}
 	p.make(o, now)
+}
+
+// Holds reports whether what is referred to is there and holds exactly this value
+// of the item.
+func (p *Platform) Holds(r provider.Reference, plain []byte) bool {
+	p.enter()
+	defer p.mu.Unlock()
+	for _, o := range p.objects {
+		if o.ID == r.Locator && o.Gone.IsZero() {
+			digest, has := o.digests[r.Name]
+			return has && digest == sha256.Sum256(plain)
+		}
+	}
+	return false
+}
+
+// Unreachable makes every call of a driver fail as Unavailable, or lets them pass
+// again.
+func (p *Platform) Unreachable(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
 }
 
 // Refuse makes the platform forbid the removal of objects, by their names; nil

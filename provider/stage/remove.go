@@ -262,7 +262,8 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	case presence == provider.Present || presence == provider.Unknown:
 		row.State, row.Next = Deleting, now.Add(backoff(retryBase, 1, retryLimit))
 	case presence == provider.Pending:
-		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(retryLimit)
+		// It is gone in minutes or in days: the longer it takes, the rarer the looks.
+		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(min(max(now.Sub(a.run.Ended)/4, retryBase), retryLimit))
 	case horizon == 0 || !row.Absent.IsZero() && looked.Sub(row.Absent) >= horizon:
 		row.State, row.Gone, row.Next = Gone, now, time.Time{}
 	default:

@@ -1,0 +1,296 @@
+package providertest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// fixture is an empty place, two drivers of it, and what tests say about them in
+// a line.
+type fixture struct {
+	*testing.T
+	Place
+	ctx      context.Context
+	bubble   bool
+	driver   provider.Provider
+	other    provider.Provider // of another process
+	horizon  time.Duration
+	mark     [16]byte
+	foreign  [16]byte
+	skipped  atomic.Int64 // nanoseconds, by the ledger's clock
+	canaries [][]byte
+}
+
+func newFixture(t *testing.T, h Harness) *fixture {
+	f := &fixture{T: t, Place: h.Open(t), ctx: t.Context(), bubble: h.Synctest}
+	f.driver, f.other = f.Driver(), f.Driver()
+	f.horizon = f.driver.Capabilities().Horizon
+	_, _ = rand.Read(f.mark[:]) // never fails
+	_, _ = rand.Read(f.foreign[:])
+	f.nothing("before the test")
+	return f
+}
+
+// ok ends the test if something failed.
+func (f *fixture) ok(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatalf("failed: %v", err)
+	}
+}
+
+// nothing ends the test if anything is at the place.
+func (f *fixture) nothing(when string) {
+	f.Helper()
+	if left := f.Left(); len(left) != 0 {
+		f.Fatalf("%s there is %q", when, left)
+	}
+}
+
+// pass makes time pass.
+func (f *fixture) pass(d time.Duration) {
+	switch {
+	case f.Wait != nil:
+		f.skipped.Add(int64(d))
+		f.Wait(d)
+	case f.bubble:
+		time.Sleep(d) // for everybody
+	default:
+		f.skipped.Add(int64(d))
+	}
+}
+
+// settle lets everything land that is late.
+func (f *fixture) settle() {
+	if f.horizon > 0 {
+		f.pass(f.horizon)
+	}
+}
+
+// patience is how often the suite tries what may go better the next time.
+const patience = 20
+
+// patiently does what may fail for a while, and answers the last error.
+func (f *fixture) patiently(do func() error) error {
+	var err error
+	for range patience {
+		var failure *provider.Error
+		if err = do(); !errors.As(err, &failure) || failure.Code != provider.Unavailable && failure.Code != provider.Throttled {
+			return err
+		}
+		f.pass(f.horizon/5 + time.Second)
+	}
+	return err
+}
+
+// batch is what one run stages: objects, and the value of each item.
+type batch struct {
+	objects []provider.Object
+	plain   map[secrets.Name][]byte
+}
+
+// names returns n names of secrets.
+func (f *fixture) names(n int) []secrets.Name {
+	f.Helper()
+	var names []secrets.Name
+	for i := range n {
+		names = append(names, f.name(fmt.Sprintf("PSEC_T%d", i)))
+	}
+	return names
+}
+
+func (f *fixture) name(s string) secrets.Name {
+	f.Helper()
+	n, err := secrets.ParseName(s)
+	f.ok(err)
+	return n
+}
+
+// batch plans a run of n secrets with random values.
+func (f *fixture) batch(n int) batch {
+	f.Helper()
+	plain := map[secrets.Name][]byte{}
+	for _, name := range f.names(n) {
+		plain[name] = f.canary()
+	}
+	return f.batchOf(plain)
+}
+
+func (f *fixture) canary() []byte {
+	c := []byte(rand.Text())
+	f.canaries = append(f.canaries, c)
+	return c
+}
+
+func (f *fixture) batchOf(plain map[secrets.Name][]byte) batch {
+	f.Helper()
+	var items []provider.Item
+	for name := range plain {
+		items = append(items, provider.Item{Name: name, Pin: secrets.Pin{ID: secrets.ID(len(items) + 1), Version: 1}})
+	}
+	slices.SortFunc(items, func(a, b provider.Item) int { return a.Name.Compare(b.Name) })
+	run := newRun(f.T)
+	objects, err := f.driver.Plan(run, items, nonce)
+	f.ok(err)
+	for i := range objects {
+		o := &objects[i]
+		o.Stage, o.Token, o.Mark, o.Run, o.Epoch = nonce(), nonce()+nonce()[:6], f.mark, run, 1
+		o.Expires = time.Now().Add(24 * time.Hour).UTC()
+	}
+	return batch{objects, plain}
+}
+
+func newRun(t testing.TB) secrets.RunID {
+	t.Helper()
+	id, err := secrets.ParseRunID("r-" + nonce())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// nonce returns 26 unguessable characters of [a-z2-7].
+func nonce() string { return strings.ToLower(rand.Text()) }
+
+// asked counts the calls of an Opener, and does something first.
+type asked struct {
+	times atomic.Int32
+	first func() error
+}
+
+// opener returns an Opener of what the object is to hold. by may be nil.
+func (f *fixture) opener(b batch, o provider.Object, by *asked) provider.Opener {
+	return func(context.Context) (map[secrets.Name]secrets.Value, error) {
+		if by != nil {
+			by.times.Add(1)
+			if by.first != nil {
+				if err := by.first(); err != nil {
+					return nil, err
+				}
+			}
+		}
+		values := map[secrets.Name]secrets.Value{}
+		for _, item := range o.Items {
+			v, err := secrets.NewValue(b.plain[item.Name])
+			if err != nil {
+				return nil, err
+			}
+			values[item.Name] = v
+		}
+		return values, nil
+	}
+}
+
+// create creates one object and waits until it can be seen.
+func (f *fixture) create(b batch, o provider.Object) (id string) {
+	f.Helper()
+	f.ok(f.patiently(func() (err error) {
+		id, err = f.driver.Create(f.ctx, o, f.opener(b, o, nil))
+		return err
+	}))
+	f.settle()
+	return id
+}
+
+// createAll creates all objects of a batch and answers their ids.
+func (f *fixture) createAll(b batch) []string {
+	f.Helper()
+	var ids []string
+	for _, o := range b.objects {
+		ids = append(ids, f.create(b, o))
+	}
+	return ids
+}
+
+// probe looks for an object.
+func (f *fixture) probe(d provider.Provider, o provider.Object, id string) (p provider.Presence, found string) {
+	f.Helper()
+	f.ok(f.patiently(func() (err error) {
+		p, found, err = d.Probe(f.ctx, o, id)
+		return err
+	}))
+	return p, found
+}
+
+// remove removes an object until nothing of it can come again: a platform with a
+// horizon may need more than one call, and one that deletes by itself some time.
+func (f *fixture) remove(d provider.Provider, o provider.Object, id string) {
+	f.Helper()
+	for range patience {
+		f.ok(f.patiently(func() error { return d.Remove(f.ctx, o, id) }))
+		f.settle()
+		p, found := f.probe(d, o, "")
+		switch {
+		case p == provider.Absent:
+			return
+		case p == provider.Pending:
+			f.pass(time.Minute)
+		case f.horizon == 0:
+			f.Fatalf("%q was removed and is still there: %d", o.Name, p)
+		}
+		id = found
+	}
+	f.Fatalf("%q is still there after %d removes", o.Name, patience)
+}
+
+// removeAll removes all objects of a batch by their names, and sees that nothing
+// is left.
+func (f *fixture) removeAll(b batch) {
+	f.Helper()
+	for _, o := range b.objects {
+		f.remove(f.other, o, "")
+	}
+	f.nothing("after everything was removed")
+}
+
+// held ends the test unless each item is there with its value, as far as one can
+// look.
+func (f *fixture) held(b batch, o provider.Object, id string) {
+	f.Helper()
+	if f.Holds == nil {
+		return
+	}
+	for _, ref := range f.driver.References(o, id) {
+		if !f.Holds(ref, b.plain[ref.Name]) {
+			f.Fatalf("%s is not what was staged", ref.Name)
+		}
+	}
+}
+
+// needs skips the test unless the place has what it needs.
+func (f *fixture) needs(has bool, what string) {
+	f.Helper()
+	if !has {
+		f.Skipf("the place has no %s", what)
+	}
+}
+
+// lister answers the driver's Lister, or skips the test.
+func (f *fixture) lister() provider.Lister {
+	f.Helper()
+	l, can := f.driver.(provider.Lister)
+	if !can {
+		f.Skip("the driver can't list")
+	}
+	return l
+}
+
+// withdrawer answers the driver's Withdrawer, or skips the test.
+func (f *fixture) withdrawer() provider.Withdrawer {
+	f.Helper()
+	w, can := f.driver.(provider.Withdrawer)
+	if !can {
+		f.Skip("the driver can't cut down")
+	}
+	return w
+}

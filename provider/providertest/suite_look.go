@@ -1,0 +1,258 @@
+package providertest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+)
+
+var probeTests = []sentence{
+	{"TellsWhatIsThereByNameAndByID", func(f *fixture) {
+		b := f.batch(2)
+		for _, o := range b.objects {
+			if p, _ := f.probe(f.driver, o, ""); p != provider.Absent {
+				f.Errorf("before it was made it is %d", p)
+			}
+		}
+		for i, id := range f.createAll(b) {
+			for _, by := range []string{"", id} {
+				if p, found := f.probe(f.other, b.objects[i], by); p != provider.Present || found != id {
+					f.Errorf("looked for by %q it is %d, %q", by, p, found)
+				}
+			}
+		}
+		f.removeAll(b)
+		f.settle()
+		for _, o := range b.objects {
+			if p, _ := f.probe(f.driver, o, ""); p != provider.Absent {
+				f.Errorf("after it was removed it is %d", p)
+			}
+		}
+	}},
+	{"SaysForeignOfWhatIsSomebodyElses", func(f *fixture) {
+		f.needs(f.Plant != nil, "Plant")
+		b := f.batch(1)
+		f.Plant(b.objects[0])
+		f.settle()
+		if p, _ := f.probe(f.driver, b.objects[0], ""); p != provider.Foreign {
+			f.Errorf("it says %d", p)
+		}
+	}},
+	{"FailsIfItCanNotLook", func(f *fixture) {
+		b := f.batch(1)
+		o := b.objects[0]
+		id := f.create(b, o)
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		if p, _, err := f.driver.Probe(ctx, o, id); err == nil || p != provider.Unknown {
+			f.Errorf("cancelled, it says %d, %v", p, err)
+		}
+		if f.Unreachable != nil {
+			f.Unreachable(true)
+			for _, by := range []string{"", id} {
+				if p, _, err := f.driver.Probe(f.ctx, o, by); err == nil || p != provider.Unknown {
+					f.Errorf("out of reach, it says %d, %v", p, err)
+				}
+			}
+			f.Unreachable(false)
+		}
+		f.removeAll(b)
+	}},
+}
+
+var removeTests = []sentence{
+	{"LeavesNothing", func(f *fixture) {
+		b := f.batch(3)
+		for i, id := range f.createAll(b) {
+			f.remove(f.driver, b.objects[i], id)
+		}
+		f.nothing("after everything was removed")
+	}},
+	{"OfWhatIsGoneSucceeds", func(f *fixture) {
+		b := f.batch(1)
+		o := b.objects[0]
+		f.ok(f.patiently(func() error { return f.driver.Remove(f.ctx, o, "") }))
+		id := f.create(b, o)
+		for range 2 {
+			f.remove(f.driver, o, id)
+			f.remove(f.other, o, "")
+		}
+		f.nothing("after it was removed twice")
+	}},
+	{"ByAnotherProcessNeedsNoMoreThanWhatIsFoundByName", func(f *fixture) {
+		b := f.batch(2)
+		f.createAll(b)
+		for _, o := range b.objects {
+			o := provider.Object{Name: o.Name, Mark: o.Mark}
+			p, id := f.probe(f.other, o, "")
+			if p != provider.Present || id == "" {
+				f.Fatalf("it says %d, %q", p, id)
+			}
+			f.remove(f.other, o, id)
+		}
+		f.nothing("after everything was removed")
+	}},
+	{"TouchesNothingElse", func(f *fixture) {
+		gone, kept := f.batch(1), f.batch(2)
+		id := f.create(gone, gone.objects[0])
+		ids := f.createAll(kept)
+		f.remove(f.driver, gone.objects[0], id)
+		f.remove(f.driver, gone.objects[0], id)
+		for i, o := range kept.objects {
+			f.held(kept, o, ids[i])
+			if p, _ := f.probe(f.other, o, ids[i]); p != provider.Present {
+				f.Errorf("another object is %d", p)
+			}
+		}
+		f.removeAll(kept)
+	}},
+	{"TouchesNothingOfAnotherMark", func(f *fixture) {
+		b := f.batch(1)
+		ours := b.objects[0]
+		id := f.create(b, ours)
+		before := f.Left()
+		theirs := ours
+		theirs.Mark = f.foreign
+		for _, by := range []string{"", id} {
+			if p, _ := f.probe(f.driver, theirs, by); p != provider.Foreign && p != provider.Absent {
+				f.Errorf("looked for by %q under another mark it is %d", by, p)
+			}
+			err := f.patiently(func() error { return f.driver.Remove(f.ctx, theirs, by) })
+			if err != nil && codeOf(err) != provider.NotOurs {
+				f.Errorf("it says %v", err)
+			}
+			f.settle()
+			f.same(before)
+		}
+		f.removeAll(b)
+	}},
+	{"TouchesNothingThatIsSomebodyElses", func(f *fixture) {
+		f.needs(f.Plant != nil, "Plant")
+		b := f.batch(1)
+		f.Plant(b.objects[0])
+		before := f.Left()
+		f.settle()
+		err := f.patiently(func() error { return f.driver.Remove(f.ctx, b.objects[0], "") })
+		if codeOf(err) != provider.NotOurs {
+			f.Errorf("it says %v", err)
+		}
+		f.settle()
+		f.same(before)
+	}},
+	{"FailsIfItsContextIsDone", func(f *fixture) {
+		b := f.batch(1)
+		id := f.create(b, b.objects[0])
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		if err := f.driver.Remove(ctx, b.objects[0], id); err == nil {
+			f.Error("it says that it removed it")
+		}
+		f.removeAll(b)
+	}},
+}
+
+var listTests = []sentence{
+	{"YieldsWhatCarriesTheMarkAndNothingElse", func(f *fixture) {
+		lister := f.lister()
+		if found := f.list(lister, f.mark); len(found) != 0 {
+			f.Errorf("an empty place lists %v", found)
+		}
+		ours, theirs := f.batch(3), f.batch(2)
+		f.createAll(ours)
+		for i := range theirs.objects {
+			theirs.objects[i].Mark = f.foreign
+		}
+		f.createAll(theirs)
+		for mark, b := range map[[16]byte]batch{f.mark: ours, f.foreign: theirs} {
+			var want []string
+			for _, o := range b.objects {
+				want = append(want, o.Name)
+			}
+			slices.Sort(want)
+			if got := f.list(lister, mark); !slices.Equal(got, want) {
+				f.Errorf("it lists %q, want %q", got, want)
+			}
+		}
+		for _, b := range []batch{ours, theirs} {
+			for _, o := range b.objects {
+				f.remove(f.driver, o, "")
+			}
+		}
+		f.nothing("after everything was removed")
+		f.settle()
+		if found := f.list(lister, f.mark); len(found) != 0 {
+			f.Errorf("after a remove it lists %v", found)
+		}
+	}},
+	{"FailsIfItCanNotLook", func(f *fixture) {
+		lister := f.lister()
+		b := f.batch(1)
+		f.createAll(b)
+		failed := func(ctx context.Context) (failed bool) {
+			for _, err := range lister.List(ctx, f.mark) {
+				failed = failed || err != nil
+			}
+			return failed
+		}
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		if !failed(ctx) {
+			f.Error("cancelled, it says that there is nothing")
+		}
+		if f.Unreachable != nil {
+			f.Unreachable(true)
+			if !failed(f.ctx) {
+				f.Error("out of reach, it says that there is nothing")
+			}
+			f.Unreachable(false)
+		}
+		f.removeAll(b)
+	}},
+	{"StopsWhenItIsToldTo", func(f *fixture) {
+		lister := f.lister()
+		a, b := f.batch(1), f.batch(1)
+		f.createAll(a)
+		f.createAll(b)
+		yields := 0
+		lister.List(f.ctx, f.mark)(func(provider.Object, error) bool {
+			yields++
+			return false
+		})
+		if yields != 1 {
+			f.Errorf("it yielded %d times, and was told to stop at the first", yields)
+		}
+		f.removeAll(batch{objects: append(a.objects, b.objects...)})
+	}},
+}
+
+// list answers the names that a list shows, in their order.
+func (f *fixture) list(lister provider.Lister, mark [16]byte) (names []string) {
+	f.Helper()
+	f.ok(f.patiently(func() error {
+		names = nil
+		for o, err := range lister.List(f.ctx, mark) {
+			if err != nil {
+				return err
+			}
+			if o.Mark != mark {
+				f.Errorf("it lists %q with another mark", o.Name)
+			}
+			names = append(names, o.Name)
+		}
+		return nil
+	}))
+	slices.Sort(names)
+	return names
+}
+
+// same ends the test unless the same things are at the place as before.
+func (f *fixture) same(before []string) {
+	f.Helper()
+	now := f.Left()
+	slices.Sort(before)
+	slices.Sort(now)
+	if !slices.Equal(before, now) {
+		f.Fatalf("there was %q, and now there is %q", before, now)
+	}
+}
