@@ -41,7 +41,7 @@ func TestEveryCallThatFailsInAnyWayLeavesNothingBehind(t *testing.T) {
 		}
 	}
 	cells := 0
-	for _, call := range points() {
+	for _, call := range allPoints() {
 		for _, f := range faults {
 			cell := call + " " + f.String()
 			platform, _, _ := strings.Cut(call, ".")
@@ -58,9 +58,9 @@ func TestEveryCallThatFailsInAnyWayLeavesNothingBehind(t *testing.T) {
 	t.Logf("calls=%d cells=%d", len(calls), cells)
 }
 
-// points are all calls that there are, found by reflection: a new method is one
+// allPoints are all calls that there are, found by reflection: a new method is one
 // until it is excluded.
-func points() (all []string) {
+func allPoints() (all []string) {
 	for method := range reflect.TypeFor[stage.Ledger]().Methods() {
 		all = append(all, "ledger."+method.Name)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/points"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/providertest"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
@@ -170,9 +171,9 @@ func (w *world) process(do func(*stage.Engine)) (killed bool) {
 	w.processes++
 	id := w.processes
 	engine, err := stage.New(stage.Config{
-		Ledger: ledger{w.memory, func(ctx context.Context, call string, do func(context.Context) error) error {
-			return w.point(ctx, id, "ledger."+call, do)
-		}},
+		Ledger: points.Ledger(w.memory, func(ctx context.Context, method string, _ secrets.RunID, do func(context.Context) error) error {
+			return w.point(ctx, id, "ledger."+method, do)
+		}),
 		Targets: map[string]provider.Provider{"cloud": w.driver(id, "cloud", w.cloud), "cluster": w.driver(id, "cluster", w.cluster)},
 		Open: func(_ context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
 			values := map[secrets.Pin]secrets.Value{}

@@ -1,0 +1,133 @@
+package broken
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// edit is what a break changes: text that stands in a file exactly once.
+type edit struct{ file, old, new string }
+
+const (
+	staging = "provider/stage/stage.go"
+	acting  = "provider/stage/actor.go"
+	remove  = "provider/stage/remove.go"
+	finding = "provider/stage/found.go"
+	ledger  = "secrets/storetest/memory_ledger.go"
+	files   = "provider/hpc/create.go"
+	sqlite  = "secrets/sqlstore/sqlite/sqlite.go"
+)
+
+// The proofs.
+var (
+	simulation = []string{"./internal/sim", "-run", "^TestSimulation$", "-seeds", "4000"}
+	durability = []string{".", "-run", "^TestALaunchIsDurable"}
+)
+
+var breaks = []struct {
+	name  string
+	edits []edit
+	proof []string
+	says  string // what the proof says is broken
+}{
+	{"intent after create", []edit{
+		{staging, "	a, err := e.begin(ctx, run, rows, begun)\n	if err != nil {\n		return nil, err\n	}\n	if err = e.createAll(ctx, &a, rows); err == nil {",
+			"	a := e.actorSince(time.Now(), Run{ID: run.ID, Epoch: 1, Phase: Staging, Actor: time.Now().Add(e.config.Lease), Items: run.Items})\n" +
+				"	err := e.createAll(ctx, &a, rows)\n	if err == nil {\n		a, err = e.begin(ctx, run, rows, begun)\n	}\n	if err == nil {"},
+		{acting, "	if err != nil {\n		return nil, err\n	}\n	// Whoever takes over", "	if errors.Is(err, ErrNoRun) {\n		stored, err = a.run, nil\n	}\n	// Whoever takes over"},
+		{acting, "	\"context\"\n", "	\"context\"\n	\"errors\"\n"},
+	}, simulation, "intent"},
+	{"no fence", []edit{{acting, "if stored.Epoch != a.run.Epoch || stored.Phase != a.run.Phase || a.over() {", "if stored.Epoch == 0 {"}}, simulation, "fence"},
+	{"no epoch at takeover", []edit{{ledger, "	r.Epoch++\n	r.Actor", "	r.Actor"}}, simulation, "epoch"},
+	{"no epoch at the end", []edit{{ledger, "stage.Ending, r.Epoch+1, now", "stage.Ending, r.Epoch, now"}}, simulation, "epoch"},
+	{"no tombstone", []edit{{ledger, "		r = stage.Run{ID: id, Phase: stage.Closed, Epoch: 1}\n",
+		"		return stage.Run{ID: id, Phase: stage.Closed, Epoch: 1}, nil, nil\n"}}, simulation, "tombstone"},
+	{"horizon off", []edit{{remove, "horizon := driver.Capabilities().Horizon", "horizon := driver.Capabilities().Horizon * 0"}}, simulation, "gone for ever"},
+	{"one look instead of two", []edit{{remove, "case horizon == 0 || !row.Absent.IsZero() && looked.Sub(row.Absent) >= horizon:",
+		"case presence == provider.Absent && !looked.IsZero():"}}, simulation, "gone for ever"},
+	{"mark not checked", []edit{{finding, "		if o.Mark == mark {\n", "		if o.Name != \"\" {\n"}}, simulation, "foreign delete"},
+	{"delete by name instead of id", []edit{{remove, "driver.Remove(ctx, object, row.ID)", "driver.Remove(ctx, object, \"\")"}}, simulation, "by id"},
+	{"published before all are created", []edit{{staging, "		todo = todo[n:]\n	}\n	return nil\n", "		todo = nil\n	}\n	return nil\n"}}, simulation, "publish"},
+	{"references after a failed record", []edit{{staging, "		if err == nil {\n			return e.References(rows), nil\n",
+		"		if err == nil || active.ID.IsZero() {\n			return e.References(rows), nil\n"}}, simulation, "publish"},
+	{"quarantine off", []edit{{finding, "	err = e.config.Ledger.Found(", "	_ = driver.Remove(ctx, o, id)\n	err = e.config.Ledger.Found("}}, simulation, "quarantine"},
+	{"pins not in the commit", []edit{{ledger, "Needed: micro(now.Add(t.Need)), Pinned: true,", "Needed: micro(now.Add(t.Need)),"}}, simulation, "pins"},
+	{"a failed launch is not cleaned up", []edit{{staging, "	return nil, errors.Join(err, e.abandon(ctx, a.run))", "	return nil, err"},
+		{"provider/stage/sweep.go", "		return e.overdue(ctx, w, run, \"launcher was lost\")", "		return Receipt{}, nil"}}, simulation, "bound"},
+	{"staged files not synced", []edit{{files, "	return f.Sync()\n", "	return nil\n"}}, durability, "not synced|is synced"},
+	{"directories not synced", []edit{{files, "	return errors.Join(dir.Sync(), dir.Close())", "	return dir.Close()"}}, durability, "not synced|is synced"},
+	{"commits not synced", []edit{{sqlite, "synchronous(FULL)", "synchronous(OFF)"}}, durability, "durable commits"},
+	{"files that are there are opened", []edit{{files, "os.O_WRONLY|os.O_CREATE|os.O_EXCL", "os.O_WRONLY|os.O_CREATE"}}, durability, "is opened with"},
+}
+
+var seed = regexp.MustCompile(`seed (\d+) breaks a promise: ([a-z ]+):`)
+
+func TestEachBreakOfTheProtocolIsFoundAndNamed(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range breaks {
+		t.Run(b.name, func(t *testing.T) {
+			overlay := overlaid(t, root, b.edits)
+			cmd := exec.Command("go", append([]string{"test", "-overlay", overlay, "-count=1"}, b.proof...)...)
+			cmd.Dir = root
+			out, err := cmd.CombinedOutput()
+			if strings.Contains(string(out), "[build failed]") || strings.Contains(string(out), "[setup failed]") {
+				t.Fatalf("it does not build:\n%s", out)
+			}
+			if err == nil {
+				t.Fatalf("nothing failed:\n%s", out)
+			}
+			if m := seed.FindStringSubmatch(string(out)); m != nil {
+				t.Logf("seed %s: %s", m[1], m[2])
+				if m[2] != b.says {
+					t.Errorf("it is not named as %q", b.says)
+				}
+			} else if !regexp.MustCompile(b.says).Match(out) {
+				t.Errorf("it does not say %q:\n%.2000s", b.says, out)
+			}
+		})
+	}
+}
+
+// overlaid writes the edited files beside the real ones, and returns the file that
+// tells the go command of them.
+func overlaid(t *testing.T, root string, edits []edit) string {
+	t.Helper()
+	dir, text, replace := t.TempDir(), map[string]string{}, map[string]string{}
+	for _, e := range edits {
+		if text[e.file] == "" {
+			content, err := os.ReadFile(filepath.Join(root, e.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text[e.file] = string(content)
+		}
+		if n := strings.Count(text[e.file], e.old); n != 1 {
+			t.Fatalf("%s has %d times\n%s", e.file, n, e.old)
+		}
+		text[e.file] = strings.Replace(text[e.file], e.old, e.new, 1)
+	}
+	for file, content := range text {
+		edited := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(edited, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(root, file)] = edited
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}

@@ -1,0 +1,282 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/providertest"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// bounded makes a call of the host under its timeout.
+func (w *world) bounded(do func(context.Context)) {
+	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Minute)
+	defer cancel()
+	do(ctx)
+}
+
+// start starts a process with an engine of its own.
+func (w *world) start(name string, run func(*process, *stage.Engine)) *process {
+	p := &process{name: name}
+	e, err := w.engine(p)
+	if err != nil {
+		panic(err) // its configuration is always the same
+	}
+	w.spawn(func() { run(p, e) })
+	return p
+}
+
+// put stores a version of a secret.
+func (w *world) put(i int) error {
+	id := secrets.ID(i + 1)
+	name, err := secrets.ParseName(fmt.Sprint("N", i))
+	if err != nil {
+		return err
+	}
+	prev := w.current[id]
+	r := secrets.Record{Secret: secrets.Secret{Pin: secrets.Pin{ID: id, Version: prev + 1}, Name: name, Scope: workspace}, KeyID: 1, Sealed: []byte{1}}
+	if err := w.backend.Put(w.ctx, r, prev); err != nil {
+		return err
+	}
+	w.current[id]++
+	return nil
+}
+
+const secretsThere = 3
+
+// launcher launches runs one after the other. plan is what chance decided before:
+// the runs it launches, and whose it tries again.
+func (w *world) launcher(p *process, e *stage.Engine, ids []secrets.RunID, dice []int) {
+	for i, id := range ids {
+		d := dice[i]
+		time.Sleep(time.Duration(d%97) * 10 * time.Second)
+		var run stage.Run
+		var rows []stage.Row
+		w.turn(p, "plans "+id.String(), func() { run, rows = w.plan(p, e, id, d) })
+		staged := false
+		w.bounded(func(ctx context.Context) {
+			_, err := e.Stage(ctx, run, rows, []secrets.Event{{Action: secrets.ActionLaunch}}, nil)
+			staged = err == nil
+		})
+		if !staged {
+			continue
+		}
+		w.turn(p, "hands out "+id.String(), func() { w.handedOut(id) })
+		time.Sleep(time.Duration(d%31) * time.Minute)
+		w.bounded(func(ctx context.Context) { _, _ = e.Renew(ctx, id) })
+		if d&32 == 0 {
+			w.bounded(func(ctx context.Context) { _, _ = e.Withdraw(ctx, id, "user:x") }) // nothing may be revoked: then nothing happens
+		}
+		if d&64 == 0 {
+			time.Sleep(time.Duration(d%13) * time.Minute)
+		}
+		if d%5 != 0 { // else the host forgets it
+			w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, id, "user:x", "done") })
+		}
+	}
+}
+
+// turn does something of a process that others can see, when it is its turn.
+func (w *world) turn(p *process, what string, do func()) {
+	for done := false; !done; {
+		_ = w.point(w.ctx, p, what, func(context.Context) error {
+			do()
+			done = true
+			return nil
+		})
+	}
+}
+
+// plan plans a run with the current versions of some secrets.
+func (w *world) plan(p *process, e *stage.Engine, id secrets.RunID, dice int) (stage.Run, []stage.Row) {
+	run := stage.Run{ID: id, Workspace: workspace, Caller: "user:" + p.name}
+	var items []provider.Item
+	for s := range secretsThere {
+		if s > 0 && dice>>s&1 == 0 {
+			continue
+		}
+		name, err := secrets.ParseName(fmt.Sprint("N", s))
+		if err != nil {
+			panic(err)
+		}
+		item := provider.Item{Name: name, Pin: secrets.Pin{ID: secrets.ID(s + 1), Version: w.current[secrets.ID(s+1)]}}
+		items = append(items, item)
+		run.Items = append(run.Items, stage.Item{Item: item, Scope: workspace})
+	}
+	targets := map[string][]provider.Item{"cloud": items}
+	if dice&16 == 0 {
+		targets["cluster"] = items
+	}
+	rows, err := e.Plan(id, ours, targets)
+	if err != nil {
+		panic(err)
+	}
+	return run, rows
+}
+
+// reaper ends runs: some that are under way, some that have yet to begin, some
+// twice.
+func (w *world) reaper(e *stage.Engine, ids []secrets.RunID, dice []int) {
+	for i, d := range dice {
+		time.Sleep(time.Duration(d%41) * time.Minute / 2)
+		w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, ids[(i+d)%len(ids)], "operator:reaper", "cancelled") })
+	}
+}
+
+// editor changes secrets, and revokes the last one.
+func (w *world) editor(p *process, dice []int) {
+	for i, d := range dice {
+		time.Sleep(time.Duration(d%29) * time.Minute / 2)
+		_ = w.point(w.ctx, p, "edit", func(context.Context) error {
+			if i == len(dice)-1 {
+				_, err := w.backend.Revoke(w.ctx, secretsThere)
+				return err
+			}
+			return w.put(d % (secretsThere - 1))
+		})
+	}
+}
+
+// sweeper sweeps until the history is over.
+func (w *world) sweeper(e *stage.Engine, over func() bool) {
+	for !over() {
+		w.bounded(func(ctx context.Context) { _, _ = e.Sweep(ctx, "operator:sweeper", ours) })
+		time.Sleep(interval)
+	}
+}
+
+// plant puts objects of others, and one of ours that the ledger has forgotten, on
+// the platforms.
+func (w *world) plant(ids []secrets.RunID) {
+	w.foreign = 2
+	for _, name := range []string{"cloud", "cluster"} {
+		platform := w.platforms[name]
+		for i := range w.foreign {
+			platform.Plant(providertest.Object{Object: provider.Object{Name: fmt.Sprint("theirs/", i), Mark: theirs}})
+		}
+		if w.seed%3 == 0 {
+			platform.Plant(providertest.Object{Object: provider.Object{Name: "lost/" + name, Mark: ours, Stage: lost}})
+		}
+	}
+	if w.seed%5 == 0 { // somebody else has the name that a run is going to plan
+		w.platforms["cloud"].Plant(providertest.Object{Object: provider.Object{Name: ids[0].String() + "/N0", Mark: theirs}})
+		w.foreign = 3
+		w.platforms["cluster"].Plant(providertest.Object{Object: provider.Object{Name: "theirs/2", Mark: theirs}})
+	}
+}
+
+// past begins and ends a run, so that the ledger is not empty.
+func (w *world) past() error {
+	id, err := secrets.ParseRunID("past")
+	if err != nil {
+		return err
+	}
+	if _, err := w.backend.Begin(w.ctx, stage.Run{ID: id, Workspace: workspace}, nil, stage.Terms{}); err != nil {
+		return err
+	}
+	_, _, err = w.backend.End(w.ctx, id, stage.Closing{})
+	w.ended[id] = true
+	return err
+}
+
+// play plays one history to its end. It answers the first promise that was broken,
+// "" if none was.
+func (w *world) play() string {
+	for i := range secretsThere {
+		if err := w.put(i); err != nil {
+			return err.Error()
+		}
+	}
+	if err := w.past(); err != nil {
+		return err.Error()
+	}
+	launchers := 2 + int(w.seed%2)
+	var lists [][]secrets.RunID
+	for l := range launchers {
+		var ids []secrets.RunID
+		for i := range 2 {
+			id, err := secrets.ParseRunID(fmt.Sprintf("r%d-%d", l, i))
+			if err != nil {
+				return err.Error()
+			}
+			ids = append(ids, id)
+		}
+		if w.seed%7 == 0 && l > 0 { // a second process launches a run of the first
+			ids[0] = lists[0][0]
+		}
+		lists = append(lists, ids)
+		for _, id := range ids {
+			if !slices.Contains(w.order, id) {
+				w.order = append(w.order, id)
+			}
+		}
+	}
+	w.plant(w.order)
+	draw := func(n int) (dice []int) {
+		for range n {
+			dice = append(dice, w.rng.IntN(1<<16))
+		}
+		return dice
+	}
+	for l, ids := range lists {
+		dice := draw(len(ids))
+		w.start(fmt.Sprint("launcher", l), func(p *process, e *stage.Engine) { w.launcher(p, e, ids, dice) })
+	}
+	reaped, edits := draw(3), draw(3)
+	w.start("reaper", func(_ *process, e *stage.Engine) { w.reaper(e, w.order, reaped) })
+	w.start("editor", func(p *process, _ *stage.Engine) { w.editor(p, edits) })
+	w.run()
+	return w.broken
+}
+
+// When what happens in a history, from its beginning.
+const (
+	calmFrom = 60 * time.Minute  // nothing fails any more
+	endFrom  = 75 * time.Minute  // the host ends every run that it knows of
+	overFrom = 112 * time.Minute // nothing may be left, nor come back
+)
+
+// run lets the history pass to its end, and looks at all of it again and again.
+func (w *world) run() {
+	sweepers := make([]*process, 1+w.seed/2%2)
+	over, ended, began := false, false, time.Now()
+	for w.broken == "" {
+		for n, p := range sweepers {
+			if over || p != nil && !p.dead {
+				continue
+			}
+			sweepers[n] = w.start(fmt.Sprintf("sweeper%d.%d", n, w.steps), func(_ *process, e *stage.Engine) {
+				w.sweeper(e, func() bool { return over })
+			})
+		}
+		if !w.step() {
+			return
+		}
+		passed := time.Since(began)
+		w.quiet = passed > calmFrom
+		if passed > endFrom && !ended {
+			ended = true
+			w.start("host", func(_ *process, e *stage.Engine) {
+				for _, id := range w.order {
+					w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, id, "operator:host", "over") })
+				}
+			})
+		}
+		if w.steps%4 == 0 && !over {
+			w.check()
+		}
+		if passed > overFrom && !over {
+			over = true
+			w.check()
+			w.final()
+		}
+	}
+	// A history that failed is left: whoever is at a point dies there.
+	over, w.quiet = true, true
+	for w.kill(); w.step(); w.kill() {
+	}
+}

@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/providertest"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// lost is the Stage of objects of ours that the ledger has forgotten.
+const lost = "lost"
+
+// row returns the ledger's row of an object.
+func (w *world) row(run secrets.RunID, key string) (stage.Run, stage.Row, bool) {
+	stored, rows, err := w.backend.Load(w.ctx, run)
+	if err != nil {
+		return stage.Run{}, stage.Row{}, false
+	}
+	i := slices.IndexFunc(rows, func(r stage.Row) bool { return r.Object.Stage == key })
+	if i < 0 {
+		return stored, stage.Row{}, false
+	}
+	return stored, rows[i], true
+}
+
+// opened holds the answer of an Opener against the ledger: nothing lies between it
+// and what the driver does with the values.
+func (w *world) opened(c providertest.Call) {
+	run, row, known := w.row(c.Object.Run, c.Object.Stage)
+	switch {
+	case !known:
+		w.fail("intent", "values for %s, of which the ledger knows nothing", c.Object.Name)
+	case w.ended[run.ID]:
+		w.fail("fence", "values for %s after its run was ended", c.Object.Name)
+	case run.Epoch != c.Object.Epoch:
+		w.fail("fence", "values for %s under epoch %d, it is %d by now", c.Object.Name, c.Object.Epoch, run.Epoch)
+	case run.Phase == stage.Staging && row.State != stage.Intent && row.State != stage.Created:
+		w.fail("fence", "values for %s, which is %s", c.Object.Name, row.State)
+	}
+}
+
+// truth returns what is there of a name.
+func (w *world) truth(platform, name string) (providertest.Object, bool) {
+	for _, o := range w.platforms[platform].Objects() {
+		if o.Name == name {
+			return o, true
+		}
+	}
+	return providertest.Object{}, false
+}
+
+// removing holds a removal that is about to be sent against what it would hit.
+func (w *world) removing(p *process, platform string, c providertest.Call) {
+	o, there := w.truth(platform, c.Object.Name)
+	if !there {
+		return
+	}
+	if o.Mark != ours {
+		w.fail("foreign delete", "a removal is sent for %s, which is not ours", o.Name)
+		return
+	}
+	if o.Stage == lost {
+		at, quarantined := w.found[o.Name]
+		_, rows, err := w.backend.Load(w.ctx, at.run)
+		let := err == nil && len(rows) == 1 && rows[0].State != stage.Quarantined // by another sweep, and recorded
+		if !quarantined || at.sweep >= w.sweeping[p] && !let {
+			w.fail("quarantine", "%s is removed by the sweep that found it", o.Name)
+		}
+		return
+	}
+	run, row, known := w.row(o.Run, o.Stage)
+	if !known {
+		w.fail("foreign delete", "a removal is sent for %s, of which the ledger knows nothing", o.Name)
+		return
+	}
+	if row.ID != "" && c.ID == "" {
+		w.fail("by id", "a removal of %s goes by its name", o.Name)
+	}
+	if run.Phase < stage.Ending && !w.revoked(run, o.Items) {
+		w.fail("early delete", "%s is removed while its run is %s", o.Name, run.Phase)
+	}
+}
+
+// revoked reports whether one of the items was revoked.
+func (w *world) revoked(run stage.Run, items []provider.Item) bool {
+	return slices.ContainsFunc(run.Items, func(of stage.Item) bool {
+		return of.Revoked && slices.ContainsFunc(items, func(it provider.Item) bool { return it.Pin == of.Pin })
+	})
+}
+
+// check holds the whole world against the promises.
+func (w *world) check() {
+	left := map[secrets.RunID]bool{}
+	for name, platform := range w.platforms {
+		foreign := 0
+		for _, o := range platform.Objects() {
+			if o.Mark != ours {
+				foreign++
+				continue
+			}
+			if o.Stage == lost {
+				continue
+			}
+			left[o.Run] = left[o.Run] || !o.Going // what goes can be read no more
+			_, row, known := w.row(o.Run, o.Stage)
+			switch {
+			case !known:
+				w.fail("intent", "%s is there, and the ledger does not know it", o.Name)
+			case row.State == stage.Gone:
+				w.fail("gone for ever", "%s is there, and the ledger says gone", o.Name)
+			}
+		}
+		if foreign != w.foreign {
+			w.fail("foreign delete", "%d of %d objects of others are left on %s", foreign, w.foreign, name)
+		}
+	}
+	now := time.Now()
+	for id, at := range w.crashed {
+		if run, _, err := w.backend.Load(w.ctx, id); err == nil && run.Phase == stage.Active {
+			delete(w.crashed, id) // its last commit was made: the run is under way, and needed
+		} else if clean, was := w.cleaned[id]; left[id] {
+			delete(w.cleaned, id)
+		} else if !was || clean.Before(at) {
+			w.cleaned[id] = now
+		}
+	}
+	for id := range w.refs { // handed out, and not ended
+		if w.ended[id] {
+			delete(w.refs, id)
+			continue
+		}
+		run, rows, err := w.backend.Load(w.ctx, id)
+		if err != nil || run.Phase != stage.Active {
+			continue
+		}
+		for _, row := range rows {
+			if _, there := w.truth(row.Target, row.Object.Name); !there && !w.revoked(run, row.Object.Items) {
+				w.fail("early delete", "%s is gone while its run is active", row.Object.Name)
+			}
+		}
+	}
+}
+
+// handedOut holds references against what must be so when they are.
+func (w *world) handedOut(id secrets.RunID) {
+	run, rows, err := w.backend.Load(w.ctx, id)
+	if err != nil || run.Phase < stage.Active {
+		w.fail("publish", "references of run %s, which is %s", id, run.Phase)
+	}
+	for _, row := range rows {
+		if run.Phase == stage.Active && row.State == stage.Intent || row.ID == "" {
+			w.fail("publish", "references of run %s, of which %s is %s", id, row.Object.Name, row.State)
+		}
+	}
+	w.refs[id] = true
+}
+
+// worst returns the longest time from a stager's crash until nothing of its run
+// was there any more.
+func (w *world) worst() (worst time.Duration) {
+	for id, at := range w.crashed {
+		worst = max(worst, w.cleaned[id].Sub(at))
+	}
+	return worst
+}
+
+// final holds the end of a history against what must be so in the end.
+func (w *world) final() {
+	for _, id := range w.order {
+		run, rows, err := w.backend.Load(w.ctx, id)
+		if err != nil || run.Phase != stage.Closed {
+			w.fail("left behind", "run %s is %s in the end, %v, %+v", id, run.Phase, err, rows)
+		}
+		if strings.Contains(fmt.Sprintf("%+v %+v", run, rows), w.canary) {
+			w.fail("no plaintext", "the ledger holds a value")
+		}
+	}
+	for name, platform := range w.platforms {
+		for _, o := range platform.Objects() {
+			if o.Mark == ours {
+				w.fail("left behind", "%s is on %s in the end", o.Name, name)
+			}
+		}
+	}
+	for entry, err := range w.backend.Entries(w.ctx, 0) {
+		if err != nil || strings.Contains(fmt.Sprintf("%+v", entry), w.canary) {
+			w.fail("no plaintext", "the log holds a value, or can't be read")
+		}
+	}
+	if bound := lease + interval + horizon; w.calm && w.worst() > bound {
+		w.fail("bound", "%v from a crash until all was clean, more than %v", w.worst(), bound)
+	}
+}

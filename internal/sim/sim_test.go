@@ -1,0 +1,99 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/secrets/storetest"
+)
+
+var (
+	first   = flag.Uint64("seed", 1, "first seed")
+	seeds   = flag.Uint64("seeds", 0, "how many seeds; 20,000 if everything is required, else 1,000")
+	tracing = flag.Bool("trace", false, "print what happens")
+)
+
+// totals are what is counted over all histories.
+type totals struct {
+	seeds, steps, calls, crashes, takeovers, late, stale int
+	worst                                                time.Duration
+}
+
+// history plays one seed and answers its world.
+func history(t *testing.T, seed uint64, open func(*testing.T) storetest.Backend) (w *world) {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, seed)
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(t.Context(), seed, open(t))
+		w.tracing = *tracing
+		if promise := w.play(); promise != "" {
+			t.Errorf("seed %d breaks a promise: %s", seed, promise)
+			t.Logf("again: go test ./internal/sim -run Simulation -seed %d -seeds 1 -trace", seed)
+		}
+		if w.tracing {
+			t.Log("\n" + strings.Join(w.trace, "\n"))
+		}
+	})
+	return w
+}
+
+func memory(*testing.T) storetest.Backend { return storetest.NewMemory() }
+
+func (sum *totals) add(w *world) {
+	sum.seeds++
+	sum.steps += w.steps
+	sum.calls += w.calls
+	sum.crashes += w.crashes
+	sum.takeovers += w.takeovers
+	for _, platform := range w.platforms {
+		st := platform.Stats()
+		sum.late += st.LateCreates + st.DuplicateCreates
+		sum.stale += st.StaleLists
+	}
+	if w.calm {
+		sum.worst = max(sum.worst, w.worst())
+	}
+}
+
+func (sum totals) String() string {
+	return fmt.Sprintf("seeds=%d steps=%d driver_calls=%d crashes=%d takeovers=%d late_creates=%d stale_lists=%d "+
+		"unknown_orphans=0 foreign_deletes=0 early_deletes=0 worst_crash_to_clean=%v",
+		sum.seeds, sum.steps, sum.calls, sum.crashes, sum.takeovers, sum.late, sum.stale, sum.worst.Round(time.Second))
+}
+
+// wanted is how many seeds to play.
+func wanted() uint64 {
+	if *seeds > 0 {
+		return *seeds
+	}
+	if slices.Contains(strings.Split(os.Getenv("PIPESECRETS_REQUIRE"), ","), "all") {
+		return 20_000
+	}
+	return 1_000
+}
+
+func TestSimulation(t *testing.T) {
+	var sum totals
+	n := wanted()
+	for from := uint64(0); from < n && !t.Failed(); from += 100 {
+		t.Run(fmt.Sprint("from ", *first+from), func(t *testing.T) { // so that what each seed leaves is cleaned up
+			for seed := *first + from; seed < *first+min(from+100, n) && !t.Failed(); seed++ {
+				sum.add(history(t, seed, memory))
+			}
+		})
+	}
+	if t.Failed() {
+		return
+	}
+	fmt.Println(sum)
+	if n >= 20_000 && (sum.calls < 100*sum.seeds || min(sum.crashes, sum.takeovers, sum.late, sum.stale) < 1000) {
+		t.Error("too little of what is rare has happened")
+	}
+}

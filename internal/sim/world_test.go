@@ -1,0 +1,241 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets/internal/points"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/providertest"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/storetest"
+)
+
+// Times of these worlds.
+const (
+	lease    = 2 * time.Minute
+	horizon  = 10 * time.Minute
+	interval = time.Minute // between sweeps
+	need     = time.Hour
+)
+
+var (
+	ours      = [16]byte{1}
+	theirs    = [16]byte{2}
+	workspace = secrets.Scope{Kind: secrets.Workspace, ID: "w"}
+)
+
+// world is one installation, its platforms, and what is known of them without
+// asking the protocol.
+type world struct {
+	*scheduler
+	ctx       context.Context
+	seed      uint64
+	backend   storetest.Backend
+	platforms map[string]*providertest.Platform
+	broken    string // the promise that was broken first
+
+	actor     map[secrets.RunID]*process // who began or took a run last; nil after its end
+	epoch     map[secrets.RunID]uint64
+	ended     map[secrets.RunID]bool
+	crashed   map[secrets.RunID]time.Time // when its stager died
+	cleaned   map[secrets.RunID]time.Time
+	found     map[string]finding
+	sweeping  map[*process]int
+	sweeps    int
+	current   map[secrets.ID]secrets.Version
+	order     []secrets.RunID // runs in the order in which they were planned
+	refs      map[secrets.RunID]bool
+	calls     int
+	takeovers int
+	foreign   int
+	canary    string
+}
+
+func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *world {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	w := &world{
+		ctx: ctx, seed: seed, backend: backend, platforms: map[string]*providertest.Platform{},
+		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{},
+		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
+		sweeping: map[*process]int{}, current: map[secrets.ID]secrets.Version{}, refs: map[secrets.RunID]bool{},
+		canary: fmt.Sprintf("canary-%x", rng.Uint64()),
+	}
+	w.scheduler = &scheduler{rng: rng, budget: 1 + int(seed%4), calm: seed%4 == 0, onCrash: w.onCrash}
+	choose := func(_ providertest.Freedom, n int) int { return rng.IntN(n) }
+	w.platforms["cloud"] = providertest.New(providertest.Config{
+		Location: provider.Location{Kind: "cloud"}, Horizon: horizon, Concurrency: 2, Choose: choose})
+	w.platforms["cluster"] = providertest.New(providertest.Config{Location: provider.Location{Kind: "cluster"}, Joint: true, Choose: choose})
+	return w
+}
+
+// finding is what a sweep has quarantined.
+type finding struct {
+	run   secrets.RunID
+	sweep int // by its number
+}
+
+// fail notes the first promise that was broken.
+func (w *world) fail(promise, format string, args ...any) {
+	if w.broken == "" {
+		w.broken = promise + ": " + fmt.Sprintf(format, args...)
+	}
+}
+
+// onCrash notes which runs have lost their stager.
+func (w *world) onCrash(p *process) {
+	for _, id := range w.order {
+		if w.actor[id] == p && !w.ended[id] {
+			if run, _, err := w.backend.Load(w.ctx, id); err == nil && run.Phase == stage.Staging {
+				w.crashed[id] = time.Now()
+			}
+		}
+	}
+}
+
+// engine returns the engine of a process.
+func (w *world) engine(p *process) (*stage.Engine, error) {
+	targets := map[string]provider.Provider{}
+	for name := range w.platforms {
+		targets[name] = w.driver(p, name)
+	}
+	return stage.New(stage.Config{
+		Ledger: w.ledger(p), Targets: targets, Lease: lease, Need: need, MaxNeed: 3 * need, MaskFor: need,
+		Grace: time.Nanosecond, Intact: func(context.Context) error { return nil },
+		Open: func(ctx context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+			records, err := w.backend.Pinned(ctx, pins)
+			if errors.Is(err, secrets.ErrNotFound) {
+				w.fail("pins", "a version of a run under way is gone")
+			}
+			if err != nil {
+				return nil, err
+			}
+			values := map[secrets.Pin]secrets.Value{}
+			for _, r := range records {
+				if values[r.Pin], err = secrets.NewValue([]byte(w.canary)); err != nil {
+					return nil, err
+				}
+			}
+			return values, nil
+		},
+	})
+}
+
+// within is the key of the name of the object in whose creation a call is made.
+type within struct{}
+
+// ledger returns the ledger of a process, with a point at every call.
+func (w *world) ledger(p *process) stage.Ledger {
+	return points.Ledger(w.backend, func(ctx context.Context, method string, run secrets.RunID, do func(context.Context) error) error {
+		of, _ := ctx.Value(within{}).(string) // several Openers of a run load it at once
+		return w.point(ctx, p, "ledger."+method+" "+run.String()+" "+of, func(ctx context.Context) error {
+			err := do(ctx)
+			switch {
+			case err == nil && !run.IsZero():
+				w.committed(p, method, run)
+			case err == nil && method == "Stats": // a sweep begins
+				w.sweeps++
+				w.sweeping[p] = w.sweeps
+			}
+			return err
+		})
+	})
+}
+
+// committed holds what was committed against what must be so.
+func (w *world) committed(p *process, method string, id secrets.RunID) {
+	switch method {
+	case "Begin", "Take":
+		run, _, err := w.backend.Load(w.ctx, id)
+		if err != nil {
+			w.fail("ledger", "what was committed can't be read")
+			return
+		}
+		if method == "Begin" && w.ended[id] {
+			w.fail("tombstone", "run %s begins after it was ended", id)
+		}
+		if run.Epoch <= w.epoch[id] {
+			w.fail("epoch", "two actors of run %s have the epoch %d", id, run.Epoch)
+		}
+		if before := w.actor[id]; before != nil && before != p {
+			w.takeovers++
+		}
+		w.epoch[id], w.actor[id] = run.Epoch, p
+	case "Advance":
+		if w.actor[id] != p {
+			w.fail("epoch", "who was deposed records for run %s", id)
+		}
+	case "End":
+		run, _, err := w.backend.Load(w.ctx, id)
+		if !w.ended[id] && (err != nil || run.Phase < stage.Ending) {
+			w.fail("tombstone", "run %s was ended, and the ledger does not say so", id)
+		}
+		if !w.ended[id] {
+			if before := w.actor[id]; before != nil && run.Epoch <= w.epoch[id] {
+				w.fail("epoch", "run %s has ended under the epoch of its actor", id)
+			}
+			w.ended[id], w.epoch[id] = true, run.Epoch
+			if w.actor[id] != nil && w.actor[id].dead {
+				w.takeovers++
+			}
+			w.actor[id] = nil
+		}
+	case "Found":
+		if _, rows, err := w.backend.Load(w.ctx, id); err == nil && len(rows) == 1 {
+			w.found[rows[0].Object.Name] = finding{id, w.sweeping[p]}
+			w.ended[id] = true
+		}
+	}
+}
+
+// sloppy lists what carries any mark, as platforms do that can only search for a
+// prefix.
+type sloppy struct {
+	provider.Provider
+	provider.Lister
+}
+
+func (s sloppy) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+	return func(yield func(provider.Object, error) bool) {
+		for _, m := range [][16]byte{mark, theirs} {
+			for o, err := range s.Lister.List(ctx, m) {
+				if !yield(o, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// driver returns the driver of a process, with a point at every call.
+func (w *world) driver(p *process, name string) provider.Provider {
+	driver := w.platforms[name].Driver()
+	if name == "cloud" {
+		driver = sloppy{driver, driver.(provider.Lister)}
+	}
+	return providertest.Intercept(driver, func(ctx context.Context, c providertest.Call, do func(context.Context) error) error {
+		ctx = context.WithValue(ctx, within{}, name+" "+c.Object.Name)
+		err := w.point(ctx, p, name+"."+c.Method+" "+c.Object.Name, func(ctx context.Context) error {
+			if c.Method != "Open" {
+				w.calls++
+			}
+			if c.Method == "Remove" {
+				w.removing(p, name, c)
+			}
+			err := do(ctx)
+			if c.Method == "Open" && err == nil {
+				w.opened(c)
+			}
+			return err
+		})
+		if errors.Is(err, errFault) {
+			return &provider.Error{Op: c.Method, Code: provider.Unavailable}
+		}
+		return err
+	})
+}
