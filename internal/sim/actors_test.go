@@ -266,7 +266,7 @@ func (w *world) run() {
 				}
 			})
 		}
-		if w.steps%4 == 0 && !over {
+		if w.steps%8 == 0 && !over {
 			w.check()
 		}
 		if passed > overFrom && !over {

@@ -106,6 +106,9 @@ func (w *world) check() {
 			if o.Stage == lost {
 				continue
 			}
+			if len(o.Items) == 0 {
+				continue // an empty place, made before the fence: its maker undoes it, or a sweep finds it
+			}
 			left[o.Run] = left[o.Run] || !o.Going // what goes can be read no more
 			_, row, known := w.row(o.Run, o.Stage)
 			switch {

@@ -151,6 +151,31 @@ func TestNothingIsChainedWithoutAMAC(t *testing.T) {
 	}
 }
 
+func TestEntriesThatAreOutOfOrderAreNotSealed(t *testing.T) {
+	for what, places := range map[string][]uint64{"backwards": {2, 6, 4}, "one twice": {2, 4, 4}, "one from before": {2, 4, 1}} {
+		k := newKey()
+		p, _ := sealed(t, k, 1)
+		p.entries = nil
+		for _, seq := range places {
+			p.entries = append(p.entries, audit.Entry{Seq: seq})
+		}
+		p.entries = append(p.entries, audit.Entry{Seq: 8})
+		l := &unordered{p}
+		head, err := audit.Seal(t.Context(), l, k, audit.Head{})
+		broken(t, what, err, 0, p)
+		if len(p.links) != 1 {
+			t.Errorf("%s: it is sealed up to %v", what, head)
+		}
+	}
+}
+
+// unordered is a log that does not look at places.
+type unordered struct{ *paper }
+
+func (l *unordered) Entries(ctx context.Context, from uint64) iter.Seq2[audit.Entry, error] {
+	return yielding(ctx, l.paper, "Entries", func() []audit.Entry { return l.entries[1:] }, func(audit.Entry) bool { return true })
+}
+
 func TestManySealersMakeOneChain(t *testing.T) {
 	const sealers, n = 20, 6 * audit.BatchSize
 	k, p := newKey(), &paper{}

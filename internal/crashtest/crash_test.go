@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/hpc"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// Roles of workers that are broken on purpose.
+const (
+	eagerRole = "eager worker"
+	hastyRole = "hasty worker"
+)
+
+func TestMain(m *testing.M) {
+	role := os.Getenv(roleEnv)
+	if role == "" {
+		os.Exit(m.Run())
+	}
+	fmt.Fprintln(os.Stderr, play(role, map[string]func(*pipesecrets.Config){
+		workerRole: func(*pipesecrets.Config) {},
+		eagerRole:  beEager,
+		hastyRole:  beHasty,
+	}[role]))
+	os.Exit(1)
+}
+
+// crashed runs a trial on a platform without freedoms, which cost a test too much time.
+func crashed(t *testing.T, worker string, kills int, limit time.Duration) (*summary, verdict) {
+	t.Helper()
+	var said bytes.Buffer
+	s, err := trial{kills, worker, calmRole, limit}.crash(t.Context(), &bar{to: &said, kills: kills})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%v", s)
+	if s.tally.kills != kills {
+		t.Errorf("%d kills", s.tally.kills)
+	}
+	return s, s.sum()
+}
+
+func TestKilledLaunchersLeaveNothingAndLoseNothing(t *testing.T) {
+	s, total := crashed(t, workerRole, 40, limit)
+	if err := s.judge(); err != nil {
+		t.Error(err)
+	}
+	for _, k := range []kind{launching, between} {
+		if s.tally.count(k) == 0 {
+			t.Errorf("no kill within %s", k)
+		}
+	}
+	if total.looks == 0 || total.platform.Creates == 0 {
+		t.Error("nothing was staged while it was looked at")
+	}
+}
+
+// eager is a launcher that creates before it commits that it will.
+type eager struct {
+	pipesecrets.Backend
+	driver eagerDriver
+}
+
+type eagerDriver struct {
+	*hpc.Driver
+	made map[string]string
+}
+
+func beEager(c *pipesecrets.Config) {
+	d := eagerDriver{c.Targets[cluster].(*hpc.Driver), map[string]string{}}
+	c.Targets[cluster] = d
+	c.Backend = eager{c.Backend, d}
+}
+
+func (e eager) Begin(ctx context.Context, r stage.Run, rows []stage.Row, t stage.Terms, ev ...secrets.Event) (stage.Run, error) {
+	for _, row := range rows {
+		if row.Target != cluster {
+			continue
+		}
+		id, err := e.driver.Driver.Create(ctx, row.Object, func(context.Context) (map[secrets.Name]secrets.Value, error) {
+			return nil, nil
+		})
+		if err != nil {
+			return stage.Run{}, err
+		}
+		e.driver.made[row.Object.Stage] = id
+	}
+	time.Sleep(20 * time.Millisecond) // for a kill to fall into
+	return e.Backend.Begin(ctx, r, rows, t, ev...)
+}
+
+func (d eagerDriver) Create(_ context.Context, o provider.Object, _ provider.Opener) (string, error) {
+	return d.made[o.Stage], nil
+}
+
+func TestALauncherThatCreatesBeforeItsIntentIsCommittedLeavesSomething(t *testing.T) {
+	_, total := crashed(t, eagerRole, 40, 2*bound)
+	if len(total.leftovers) == 0 {
+		t.Error("nothing was left: the crash test can't see what it is for")
+	}
+}
+
+// hasty is a database that acknowledges a write and commits it soon after.
+type hasty struct{ pipesecrets.Backend }
+
+func beHasty(c *pipesecrets.Config) { c.Backend = hasty{c.Backend} }
+
+func (h hasty) Put(ctx context.Context, r secrets.Record, prev secrets.Version, ev ...secrets.Event) error {
+	go func() {
+		time.Sleep(100 * time.Millisecond) // for a kill to fall into
+		_ = h.Backend.Put(context.WithoutCancel(ctx), r, prev, ev...)
+	}()
+	return nil
+}
+
+func TestADatabaseThatAcknowledgesBeforeItCommitsLosesSomething(t *testing.T) {
+	_, total := crashed(t, hastyRole, 40, limit)
+	if len(total.lost) == 0 {
+		t.Error("nothing was lost: the crash test can't see what it is for")
+	}
+}
