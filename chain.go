@@ -77,8 +77,9 @@ func (s *Service) intact(ctx context.Context) error {
 // headTimeout bounds the host's hook.
 const headTimeout = 10 * time.Second
 
-// kept asks the host for the head that it keeps: audit.ErrNoHead if there is none.
-// A hook that does not come back keeps its goroutine until it does.
+// kept asks the host for the head that it keeps: audit.ErrNoHead if there is no
+// hook, the zero Head if there is no head yet. A hook that does not come back keeps
+// its goroutine until it does.
 func (s *Service) kept(ctx context.Context) (audit.Head, error) {
 	if s.config.Head == nil {
 		return audit.Head{}, audit.ErrNoHead
@@ -102,9 +103,6 @@ func (s *Service) kept(ctx context.Context) (audit.Head, error) {
 	}()
 	select {
 	case a := <-answers:
-		if a.err == nil && a.head.IsZero() {
-			return audit.Head{}, audit.ErrNoHead
-		}
 		return a.head, a.err
 	case <-asking.Done():
 		return audit.Head{}, errors.Join(ErrHead, ctx.Err())

@@ -40,21 +40,25 @@ type world struct {
 	platforms map[string]*providertest.Platform
 	broken    string // the promise that was broken first
 
-	actor     map[secrets.RunID]*process // who began or took a run last; nil after its end
-	epoch     map[secrets.RunID]uint64
-	ended     map[secrets.RunID]bool
-	crashed   map[secrets.RunID]time.Time // when its stager died
-	cleaned   map[secrets.RunID]time.Time
-	found     map[string]finding
-	sweeping  map[*process]int
-	sweeps    int
-	current   map[secrets.ID]secrets.Version
-	order     []secrets.RunID // runs in the order in which they were planned
-	refs      map[secrets.RunID]bool
-	calls     int
-	takeovers int
-	foreign   int
-	canary    string
+	actor    map[secrets.RunID]*process // who began or took a run last; nil after its end
+	epoch    map[secrets.RunID]uint64
+	ended    map[secrets.RunID]bool
+	crashed  map[secrets.RunID]time.Time // when its stager died
+	cleaned  map[secrets.RunID]time.Time
+	found    map[string]finding
+	sweeping map[*process]int
+	sweeps   int
+	// When the last sweep began, and the one before it; and the longest time from
+	// the beginning of one to the end of the next.
+	since, before time.Time
+	apart         time.Duration
+	current       map[secrets.ID]secrets.Version
+	order         []secrets.RunID // runs in the order in which they were planned
+	refs          map[secrets.RunID]bool
+	calls         int
+	takeovers     int
+	foreign       int
+	canary        string
 }
 
 func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *world {
@@ -141,6 +145,9 @@ func (w *world) ledger(p *process) stage.Ledger {
 			case err == nil && method == "Stats": // a sweep begins
 				w.sweeps++
 				w.sweeping[p] = w.sweeps
+				w.before, w.since = w.since, time.Now()
+			case err == nil && method == "Swept" && !w.before.IsZero():
+				w.apart = max(w.apart, time.Since(w.before))
 			}
 			return err
 		})

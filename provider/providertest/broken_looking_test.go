@@ -47,6 +47,15 @@ var brokenLooking = map[string]func(*rigged){
 			return r.whole.Remove(ctx, o, id)
 		}
 	},
+	"Remove/LeavesNothing: only when it is told twice": func(r *rigged) {
+		var told sync.Map
+		r.remove = func(ctx context.Context, o provider.Object, id string) error {
+			if _, twice := told.LoadOrStore(o.Name, true); !twice {
+				return nil
+			}
+			return r.whole.Remove(ctx, o, id)
+		}
+	},
 	"Remove/LeavesNothing: does nothing": func(r *rigged) {
 		r.remove = func(context.Context, provider.Object, string) error { return nil }
 	},

@@ -99,6 +99,16 @@ var brokenMaking = map[string]func(*rigged){
 	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: makes it again": func(r *rigged) {
 		r.create = r.overwrite
 	},
+	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: answers another id": func(r *rigged) {
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			p, _, _ := r.whole.Probe(ctx, o, "")
+			id, err := r.whole.Create(ctx, o, open)
+			if p == provider.Present && err == nil {
+				id += "-again"
+			}
+			return id, err
+		}
+	},
 	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: says refused": func(r *rigged) {
 		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
 			if p, _, _ := r.whole.Probe(ctx, o, ""); p == provider.Present {

@@ -109,7 +109,7 @@ func (p *Platform) enter() time.Time {
 		l := p.landing[0]
 		p.landing = p.landing[1:]
 		if l.remove {
-			if o := p.objects[l.object.Name]; o != nil && o.ID == l.object.ID && o.Gone.IsZero() {
+			if o := p.objects[l.object.Name]; o.Going {
 				o.Going, o.Gone = false, l.at
 			}
 		} else {

@@ -184,3 +184,88 @@ func TestAnObjectOfAnotherStageIsForeign(t *testing.T) {
 		t.Errorf("it was removed: %v", err)
 	}
 }
+
+// asking is a driver that does something while an Opener is asked.
+func asking(p *providertest.Platform, meanwhile func()) provider.Provider {
+	return providertest.Intercept(p.Driver(), func(ctx context.Context, c providertest.Call, do func(context.Context) error) error {
+		err := do(ctx)
+		if c.Method == "Open" {
+			meanwhile()
+		}
+		return err
+	})
+}
+
+func TestACreateThatWasUndoneWhileItAsksFails(t *testing.T) {
+	p := providertest.New(providertest.Config{})
+	o, open := object(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	for name, meanwhile := range map[string]func(){
+		"removed": func() {
+			if err := p.Driver().Remove(t.Context(), o, ""); err != nil {
+				t.Error(err)
+			}
+		},
+		"cancelled": cancel,
+	} {
+		if id, err := asking(p, meanwhile).Create(ctx, o, open); err == nil || id != "" || len(p.Objects()) != 0 {
+			t.Errorf("%s: it says %q, %v", name, id, err)
+		}
+	}
+}
+
+func TestAWithdrawThatWasDeposedOrUndoneWhileItAsksFails(t *testing.T) {
+	for name, meanwhile := range map[string]func(d provider.Withdrawer, o provider.Object, open provider.Opener) error{
+		"deposed": func(d provider.Withdrawer, o provider.Object, open provider.Opener) error {
+			o.Epoch++
+			return d.Withdraw(t.Context(), o, "", open)
+		},
+		"removed": func(d provider.Withdrawer, o provider.Object, _ provider.Opener) error {
+			return d.(provider.Provider).Remove(t.Context(), o, "")
+		},
+	} {
+		p := providertest.New(providertest.Config{Joint: true})
+		o, open := object(t)
+		if _, err := p.Driver().Create(t.Context(), o, open); err != nil {
+			t.Fatal(err)
+		}
+		d := asking(p, func() {
+			if err := meanwhile(p.Driver().(provider.Withdrawer), o, open); err != nil {
+				t.Error(err)
+			}
+		}).(provider.Withdrawer)
+		if err := d.Withdraw(t.Context(), o, "", open); err == nil {
+			t.Errorf("%s: it succeeded", name)
+		}
+	}
+}
+
+func TestWhatIsGoingIsTakenAndCanNotBeCutDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := providertest.New(providertest.Config{Horizon: horizon, Joint: true, Choose: func(f providertest.Freedom, n int) int {
+			if f == providertest.RemoveLater || f == providertest.RemoveLater+" by" || f == providertest.StaleProbe {
+				return n - 1
+			}
+			return 0
+		}})
+		o, open := object(t)
+		d := p.Driver()
+		if _, err := d.Create(t.Context(), o, open); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Remove(t.Context(), o, ""); err != nil {
+			t.Fatal(err)
+		}
+		var failure *provider.Error
+		if _, err := d.Create(t.Context(), o, open); !errors.As(err, &failure) || failure.Code != provider.Taken {
+			t.Errorf("a create says %v", err)
+		}
+		if err := d.(provider.Withdrawer).Withdraw(t.Context(), o, "", open); !errors.As(err, &failure) || failure.Code != provider.NotOurs {
+			t.Errorf("a withdraw says %v", err)
+		}
+		time.Sleep(2*horizon - time.Second) // it went a while ago, and nobody looked
+		if presence, _, exist := there(t, p, o); presence != provider.Absent || exist != 0 {
+			t.Errorf("a horizon after it went it is %d", presence)
+		}
+	})
+}
