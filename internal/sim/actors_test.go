@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -243,14 +244,15 @@ const (
 // run lets the history pass to its end, and looks at all of it again and again.
 func (w *world) run() {
 	sweepers := make([]*process, 1+w.seed/2%2)
-	over, ended, began := false, false, time.Now()
+	var over atomic.Bool
+	ended, began := false, time.Now()
 	for w.broken == "" {
 		for n, p := range sweepers {
-			if over || p != nil && !p.dead {
+			if over.Load() || p != nil && !p.dead {
 				continue
 			}
 			sweepers[n] = w.start(fmt.Sprintf("sweeper%d.%d", n, w.steps), func(_ *process, e *stage.Engine) {
-				w.sweeper(e, func() bool { return over })
+				w.sweeper(e, over.Load)
 			})
 		}
 		if !w.step() {
@@ -266,17 +268,18 @@ func (w *world) run() {
 				}
 			})
 		}
-		if w.steps%8 == 0 && !over {
+		if w.steps%8 == 0 && !over.Load() {
 			w.check()
 		}
-		if passed > overFrom && !over {
-			over = true
+		if passed > overFrom && !over.Load() {
+			over.Store(true)
 			w.check()
 			w.final()
 		}
 	}
 	// A history that failed is left: whoever is at a point dies there.
-	over, w.quiet = true, true
+	over.Store(true)
+	w.quiet = true
 	for w.kill(); w.step(); w.kill() {
 	}
 }

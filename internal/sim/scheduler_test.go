@@ -110,8 +110,8 @@ func (s *scheduler) spawn(run func()) {
 	}()
 }
 
-// step lets one waiter go on, or some time pass. It reports false when all
-// processes have ended.
+// step lets one waiter go on to its next point, or some time pass. It reports
+// false when all processes have ended.
 func (s *scheduler) step() bool {
 	synctest.Wait()
 	s.mu.Lock()
@@ -133,6 +133,7 @@ func (s *scheduler) step() bool {
 	default:
 		s.release(ready[s.rng.IntN(len(ready))])
 	}
+	synctest.Wait() // nobody runs while the world is looked at
 	return true
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore/sqlite"
 )
@@ -150,6 +151,12 @@ func everything(t *testing.T, s *sqlstore.Store) {
 	check(err)
 	check(s.Record(ctx, e))
 	check(s.Swept(ctx, e))
+	check(s.Chain(ctx, audit.Head{}, audit.Head{Seq: 1, Sum: []byte{1}}))
+	_, err = s.Head(ctx)
+	check(err)
+	for _, err := range s.Links(ctx, 0) {
+		check(err)
+	}
 	for _, err := range s.Entries(ctx, 0) {
 		check(err)
 	}
