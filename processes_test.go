@@ -91,10 +91,14 @@ func runStep(ctx context.Context, step, dir string) error {
 	if step == "launch-half" {
 		target = halfWay{driver}
 	}
+	var lease time.Duration // the usual one, since a tracer slows everything down
+	if !strings.HasPrefix(step, "traced-") {
+		lease = 300 * time.Millisecond
+	}
 	service, err := pipesecrets.New(ctx, pipesecrets.Config{
 		Backend: backend, Keyring: keyring, Home: "here", Policy: rbac.Default(), Parent: parent,
 		Targets: map[string]provider.Provider{"cluster": target},
-		Lease:   300 * time.Millisecond,
+		Lease:   lease,
 	})
 	if err != nil {
 		return err
