@@ -330,3 +330,23 @@ func TestARunThatWasEndedBeforeItsBeginWasAnsweredCreatesNothing(t *testing.T) {
 		}
 	})
 }
+
+// dozing is a ledger that reads a run for longer than a lease, while nobody else
+// takes it.
+type dozing struct{ stage.Ledger }
+
+func (d dozing) Load(ctx context.Context, id secrets.RunID) (stage.Run, []stage.Row, error) {
+	time.Sleep(3 * time.Minute)
+	return d.Ledger.Load(ctx, id)
+}
+
+func TestARemovalWhoseLeaseIsOverBeforeItBeganSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := staged(t, 2)
+		engine := f.with(t, f.platform, func(c *stage.Config) { c.Ledger = dozing{f.ledger} })
+		r, err := engine.Unstage(t.Context(), f.run.ID, "user:x", "done")
+		if !errors.Is(err, stage.ErrFenced) || len(r.Left()) != 2 {
+			t.Errorf("it says %v, with %d objects left", err, len(r.Left()))
+		}
+	})
+}

@@ -130,6 +130,9 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 		todo = todo[n:]
 	}
 	failures = append(failures, ctx.Err())
+	if len(todo) > 0 && ctx.Err() == nil { // our lease was over before all was done
+		failures = append(failures, ErrFenced)
+	}
 	to := a.run.Phase
 	if to == Ending && !slices.ContainsFunc(rows, func(row Row) bool { return !row.State.Over() }) {
 		to = Closed
