@@ -307,8 +307,8 @@ func (c *chatty) Create(ctx context.Context, o provider.Object, open provider.Op
 	return id, c.say("create", err)
 }
 
-func (c *chatty) Probe(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-	p, found, err := c.Provider.Probe(ctx, o, id)
+func (c *chatty) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+	p, found, err := c.Provider.Probe(ctx, o)
 	return p, found, c.say("probe", err)
 }
 

@@ -128,8 +128,8 @@ func (d faultyDriver) Create(ctx context.Context, o provider.Object, open provid
 	return answer(d.f, "driver.Create", func() (string, error) { return d.Provider.Create(ctx, o, open) })
 }
 
-func (d faultyDriver) Probe(ctx context.Context, o provider.Object, id string) (p provider.Presence, found string, err error) {
-	err = d.f.around("driver.Probe", func() (err error) { p, found, err = d.Provider.Probe(ctx, o, id); return err })
+func (d faultyDriver) Probe(ctx context.Context, o provider.Object) (p provider.Presence, found string, err error) {
+	err = d.f.around("driver.Probe", func() (err error) { p, found, err = d.Provider.Probe(ctx, o); return err })
 	return p, found, err
 }
 

@@ -125,13 +125,13 @@ type Provider interface {
 	// the object may exist.
 	Create(ctx context.Context, o Object, open Opener) (id string, err error)
 
-	// Probe looks for the object, by id if there is one and else by name, and
-	// answers its id if it is Present. A failure to look is an error, not
-	// Absent.
-	Probe(ctx context.Context, o Object, id string) (Presence, string, error)
+	// Probe looks for what has the object's name, and answers its id if it is
+	// Present. A failure to look is an error, not Absent.
+	Probe(context.Context, Object) (p Presence, id string, err error)
 
-	// Remove takes the object away with all that anybody put into it, if it is
-	// ours. What is gone already is no error. It needs no right to read values.
+	// Remove takes the object of that id away with all that anybody put into it,
+	// if it is ours; without an id, what has the object's name. What is gone
+	// already is no error. It needs no right to read values.
 	Remove(ctx context.Context, o Object, id string) error
 
 	// References returns how to refer to each item of the created object.

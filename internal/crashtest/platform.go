@@ -102,7 +102,7 @@ func (s *server) do(asked request) (answer reply, err error) {
 			return values, nil
 		})
 	case "probe":
-		answer.Presence, answer.ID, err = s.driver.Probe(ctx, o, asked.ID)
+		answer.Presence, answer.ID, err = s.driver.Probe(ctx, o)
 	case "remove":
 		err = s.driver.Remove(ctx, o, asked.ID)
 	case "list":

@@ -119,8 +119,8 @@ func (r remote) Create(ctx context.Context, o provider.Object, open provider.Ope
 	return answer.ID, err
 }
 
-func (r remote) Probe(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-	answer, err := r.ask(ctx, request{Op: "probe", Object: toWire(o), ID: id})
+func (r remote) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+	answer, err := r.ask(ctx, request{Op: "probe", Object: toWire(o)})
 	return answer.Presence, answer.ID, err
 }
 

@@ -127,7 +127,7 @@ func (p *platform) Create(ctx context.Context, o provider.Object, open provider.
 	return o.Name, nil
 }
 
-func (p *platform) Probe(_ context.Context, o provider.Object, _ string) (provider.Presence, string, error) {
+func (p *platform) Probe(_ context.Context, o provider.Object) (provider.Presence, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.made[o.Name] {

@@ -12,7 +12,7 @@ import (
 )
 
 // Probe looks for the run's directory.
-func (d *Driver) Probe(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
+func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
 	if ctx.Err() != nil {
 		return provider.Unknown, "", failed("probe", ctx.Err())
 	}
@@ -21,7 +21,7 @@ func (d *Driver) Probe(ctx context.Context, o provider.Object, id string) (provi
 		return provider.Unknown, "", failed("probe", err)
 	}
 	defer root.Close()
-	presence, id, err := probe(root, dirName(o), id)
+	presence, id, err := probe(root, dirName(o), "")
 	if err != nil {
 		return provider.Unknown, "", failed("probe", err)
 	}

@@ -10,28 +10,33 @@ import (
 
 // brokenLooking breaks what looks and removes.
 var brokenLooking = map[string]func(*rigged){
-	"Probe/TellsWhatIsThereByNameAndByID: knows ids only": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			if id == "" {
+	"Probe/TellsWhatIsThere: knows only what it made itself": func(r *rigged) {
+		var made sync.Map
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			made.Store(o.Name, true)
+			return r.whole.Create(ctx, o, open)
+		}
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			if _, ours := made.Load(o.Name); !ours {
 				return provider.Absent, "", nil
 			}
-			return r.whole.Probe(ctx, o, id)
+			return r.whole.Probe(ctx, o)
 		}
 	},
-	"Probe/TellsWhatIsThereByNameAndByID: answers no id": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			p, _, err := r.whole.Probe(ctx, o, id)
-			return p, id, err
+	"Probe/TellsWhatIsThere: answers no id": func(r *rigged) {
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			p, _, err := r.whole.Probe(ctx, o)
+			return p, "", err
 		}
 	},
 	"Probe/SaysForeignOfWhatIsSomebodyElses: says present": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			return r.whole.Probe(ctx, r.truth(o), id)
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			return r.whole.Probe(ctx, r.truth(o))
 		}
 	},
 	"Probe/FailsIfItCanNotLook: says absent": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			p, id, err := r.whole.Probe(ctx, o, id)
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			p, id, err := r.whole.Probe(ctx, o)
 			if err != nil {
 				return provider.Absent, "", nil
 			}
@@ -40,7 +45,7 @@ var brokenLooking = map[string]func(*rigged){
 	},
 	"Remove/LeavesNothing: leaves a trash": func(r *rigged) {
 		r.remove = func(ctx context.Context, o provider.Object, id string) error {
-			p, _, _ := r.whole.Probe(ctx, o, "")
+			p, _, _ := r.whole.Probe(ctx, o)
 			if p == provider.Present {
 				r.litter(o)
 			}
@@ -61,7 +66,7 @@ var brokenLooking = map[string]func(*rigged){
 	},
 	"Remove/OfWhatIsGoneSucceeds: says that it is not there": func(r *rigged) {
 		r.remove = func(ctx context.Context, o provider.Object, id string) error {
-			if p, _, _ := r.whole.Probe(ctx, o, id); p == provider.Absent {
+			if p, _, _ := r.whole.Probe(ctx, o); p == provider.Absent {
 				return &provider.Error{Op: "remove", Code: provider.Refused}
 			}
 			return r.whole.Remove(ctx, o, id)

@@ -101,7 +101,7 @@ var brokenMaking = map[string]func(*rigged){
 	},
 	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: answers another id": func(r *rigged) {
 		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
-			p, _, _ := r.whole.Probe(ctx, o, "")
+			p, _, _ := r.whole.Probe(ctx, o)
 			id, err := r.whole.Create(ctx, o, open)
 			if p == provider.Present && err == nil {
 				id += "-again"
@@ -111,7 +111,7 @@ var brokenMaking = map[string]func(*rigged){
 	},
 	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: says refused": func(r *rigged) {
 		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
-			if p, _, _ := r.whole.Probe(ctx, o, ""); p == provider.Present {
+			if p, _, _ := r.whole.Probe(ctx, o); p == provider.Present {
 				return "", &provider.Error{Op: "create", Code: provider.Refused}
 			}
 			return r.whole.Create(ctx, o, open)

@@ -73,8 +73,8 @@ var brokenRest = map[string]func(*rigged){
 		}
 	},
 	"Errors/AreCodesOfTheContractAndNoTextOfThePlatform: wraps what it was told": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			p, id, err := r.whole.Probe(ctx, o, id)
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			p, id, err := r.whole.Probe(ctx, o)
 			if err != nil {
 				err = fmt.Errorf("GET %s: %w", o.Name, err)
 			}
@@ -98,8 +98,8 @@ var brokenRest = map[string]func(*rigged){
 		}
 	},
 	"Errors/OfWhatIsOutOfReachAreWorthAnotherAttempt: are internal": func(r *rigged) {
-		r.probe = func(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
-			p, id, err := r.whole.Probe(ctx, o, id)
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			p, id, err := r.whole.Probe(ctx, o)
 			if err != nil {
 				err = &provider.Error{Op: "probe", Code: provider.Internal}
 			}

@@ -193,7 +193,7 @@ func (p *Platform) looked(o *Object, now time.Time, f Freedom) *Object {
 	return o
 }
 
-func (d driver) Probe(ctx context.Context, o provider.Object, _ string) (provider.Presence, string, error) {
+func (d driver) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
 	p := d.p
 	now, err := p.call(ctx, "probe")
 	if err != nil {

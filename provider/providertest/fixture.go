@@ -213,10 +213,10 @@ func (f *fixture) createAll(b batch) []string {
 }
 
 // probe looks for an object.
-func (f *fixture) probe(d provider.Provider, o provider.Object, id string) (p provider.Presence, found string) {
+func (f *fixture) probe(d provider.Provider, o provider.Object) (p provider.Presence, found string) {
 	f.Helper()
 	f.ok(f.patiently(func() (err error) {
-		p, found, err = d.Probe(f.ctx, o, id)
+		p, found, err = d.Probe(f.ctx, o)
 		return err
 	}))
 	return p, found
@@ -229,7 +229,7 @@ func (f *fixture) remove(d provider.Provider, o provider.Object, id string) {
 	for range patience {
 		f.ok(f.patiently(func() error { return d.Remove(f.ctx, o, id) }))
 		f.settle()
-		p, found := f.probe(d, o, "")
+		p, found := f.probe(d, o)
 		switch {
 		case p == provider.Absent:
 			return

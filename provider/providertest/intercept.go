@@ -13,7 +13,7 @@ import (
 type Call struct {
 	Method string // Create, Open (the Opener within Create or Withdraw), Probe, Remove, Withdraw or List
 	Object provider.Object
-	ID     string
+	ID     string // empty where none was given
 }
 
 // Hook stands in the place of each call; do makes it. A hook may fail before it,
@@ -80,10 +80,10 @@ func (i intercepted) Create(ctx context.Context, o provider.Object, open provide
 	return id, nil
 }
 
-func (i intercepted) Probe(ctx context.Context, o provider.Object, id string) (presence provider.Presence, found string, err error) {
+func (i intercepted) Probe(ctx context.Context, o provider.Object) (presence provider.Presence, found string, err error) {
 	presence = provider.Absent
-	err = i.hook(ctx, Call{"Probe", o, id}, func(ctx context.Context) (err error) {
-		presence, found, err = i.Provider.Probe(ctx, o, id)
+	err = i.hook(ctx, Call{"Probe", o, ""}, func(ctx context.Context) (err error) {
+		presence, found, err = i.Provider.Probe(ctx, o)
 		return err
 	})
 	if err != nil {

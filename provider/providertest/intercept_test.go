@@ -211,7 +211,7 @@ func TestAStaleFaultHidesWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := providertest.Intercept(p.Driver(), providertest.Stale.Hook())
-	if presence, id, err := d.Probe(t.Context(), o, ""); presence != provider.Absent || id != "" || err != nil {
+	if presence, id, err := d.Probe(t.Context(), o); presence != provider.Absent || id != "" || err != nil {
 		t.Errorf("a look says %d, %q, %v", presence, id, err)
 	}
 	for o, err := range d.(provider.Lister).List(t.Context(), o.Mark) {
@@ -231,7 +231,7 @@ func TestWhatIsLostIsNotAnswered(t *testing.T) {
 	if id, err := d.Create(t.Context(), o, open); id != "" || err == nil {
 		t.Errorf("a create says %q, %v", id, err)
 	}
-	if presence, id, err := d.Probe(t.Context(), o, ""); presence != provider.Unknown || id != "" || err == nil {
+	if presence, id, err := d.Probe(t.Context(), o); presence != provider.Unknown || id != "" || err == nil {
 		t.Errorf("a look says %d, %q, %v", presence, id, err)
 	}
 }

@@ -28,7 +28,7 @@ func uses(freedoms ...providertest.Freedom) *providertest.Platform {
 // there reports what a driver's look and list show, and how many objects exist.
 func there(t *testing.T, p *providertest.Platform, o provider.Object) (presence provider.Presence, listed, exist int) {
 	t.Helper()
-	presence, _, err := p.Driver().Probe(t.Context(), o, "")
+	presence, _, err := p.Driver().Probe(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestAnObjectOfAnotherStageIsForeign(t *testing.T) {
 	}
 	for stage, want := range map[string]provider.Presence{"ours": provider.Present, "": provider.Present, "theirs": provider.Foreign} {
 		o.Stage = stage
-		if presence, _, err := p.Driver().Probe(t.Context(), o, ""); presence != want || err != nil {
+		if presence, _, err := p.Driver().Probe(t.Context(), o); presence != want || err != nil {
 			t.Errorf("as %q it is %d, want %d: %v", stage, presence, want, err)
 		}
 	}

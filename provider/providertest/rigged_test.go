@@ -26,7 +26,7 @@ type rigged struct {
 	carries    func(secrets.Name, secrets.Value) error
 	plan       func([]provider.Item, func() string) []provider.Object
 	create     func(context.Context, provider.Object, provider.Opener) (string, error)
-	probe      func(context.Context, provider.Object, string) (provider.Presence, string, error)
+	probe      func(context.Context, provider.Object) (provider.Presence, string, error)
 	remove     func(context.Context, provider.Object, string) error
 	references func(provider.Object, string) []provider.Reference
 	list       func(context.Context, [16]byte) iter.Seq2[provider.Object, error]
@@ -68,11 +68,11 @@ func (r *rigged) Create(ctx context.Context, o provider.Object, open provider.Op
 	return r.whole.Create(ctx, o, open)
 }
 
-func (r *rigged) Probe(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
+func (r *rigged) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
 	if r.probe != nil {
-		return r.probe(ctx, o, id)
+		return r.probe(ctx, o)
 	}
-	return r.whole.Probe(ctx, o, id)
+	return r.whole.Probe(ctx, o)
 }
 
 func (r *rigged) Remove(ctx context.Context, o provider.Object, id string) error {

@@ -82,7 +82,7 @@ var errorTests = []sentence{
 		o := b.objects[0]
 		f.Unreachable(true)
 		_, err := f.driver.Create(f.ctx, o, f.opener(b, o, nil))
-		_, _, looked := f.driver.Probe(f.ctx, o, "")
+		_, _, looked := f.driver.Probe(f.ctx, o)
 		for _, err := range []error{err, looked, f.driver.Remove(f.ctx, o, "")} {
 			if code := codeOf(err); code != provider.Unavailable && code != provider.Throttled {
 				f.Errorf("it says %v", err)
@@ -100,7 +100,7 @@ func (f *fixture) provoke(why string, ctx context.Context, b batch, ids []string
 	fresh := f.batch(1)
 	_, err := f.driver.Create(ctx, fresh.objects[0], f.opener(fresh, fresh.objects[0], nil))
 	f.told(why+" create", err)
-	_, _, err = f.driver.Probe(ctx, o, id)
+	_, _, err = f.driver.Probe(ctx, o)
 	f.told(why+" probe", err)
 	f.told(why+" remove", f.driver.Remove(ctx, o, id))
 	if l, can := f.driver.(provider.Lister); can {
@@ -187,7 +187,7 @@ var concurrencyTests = []sentence{
 				return err
 			})
 			f.settle()
-			p, id := f.probe(f.driver, o, "")
+			p, id := f.probe(f.driver, o)
 			if p != provider.Present {
 				f.Fatalf("after both it is %d", p)
 			}

@@ -8,24 +8,22 @@ import (
 )
 
 var probeTests = []sentence{
-	{"TellsWhatIsThereByNameAndByID", func(f *fixture) {
+	{"TellsWhatIsThere", func(f *fixture) {
 		b := f.batch(2)
 		for _, o := range b.objects {
-			if p, _ := f.probe(f.driver, o, ""); p != provider.Absent {
+			if p, _ := f.probe(f.driver, o); p != provider.Absent {
 				f.Errorf("before it was made it is %d", p)
 			}
 		}
 		for i, id := range f.createAll(b) {
-			for _, by := range []string{"", id} {
-				if p, found := f.probe(f.other, b.objects[i], by); p != provider.Present || found != id {
-					f.Errorf("looked for by %q it is %d, %q", by, p, found)
-				}
+			if p, found := f.probe(f.other, b.objects[i]); p != provider.Present || found != id {
+				f.Errorf("it is %d, %q", p, found)
 			}
 		}
 		f.removeAll(b)
 		f.settle()
 		for _, o := range b.objects {
-			if p, _ := f.probe(f.driver, o, ""); p != provider.Absent {
+			if p, _ := f.probe(f.driver, o); p != provider.Absent {
 				f.Errorf("after it was removed it is %d", p)
 			}
 		}
@@ -35,25 +33,23 @@ var probeTests = []sentence{
 		b := f.batch(1)
 		f.Plant(b.objects[0])
 		f.settle()
-		if p, _ := f.probe(f.driver, b.objects[0], ""); p != provider.Foreign {
+		if p, _ := f.probe(f.driver, b.objects[0]); p != provider.Foreign {
 			f.Errorf("it says %d", p)
 		}
 	}},
 	{"FailsIfItCanNotLook", func(f *fixture) {
 		b := f.batch(1)
 		o := b.objects[0]
-		id := f.create(b, o)
+		f.create(b, o)
 		ctx, cancel := context.WithCancel(f.ctx)
 		cancel()
-		if p, _, err := f.driver.Probe(ctx, o, id); err == nil || p != provider.Unknown {
+		if p, _, err := f.driver.Probe(ctx, o); err == nil || p != provider.Unknown {
 			f.Errorf("cancelled, it says %d, %v", p, err)
 		}
 		if f.Unreachable != nil {
 			f.Unreachable(true)
-			for _, by := range []string{"", id} {
-				if p, _, err := f.driver.Probe(f.ctx, o, by); err == nil || p != provider.Unknown {
-					f.Errorf("out of reach, it says %d, %v", p, err)
-				}
+			if p, _, err := f.driver.Probe(f.ctx, o); err == nil || p != provider.Unknown {
+				f.Errorf("out of reach, it says %d, %v", p, err)
 			}
 			f.Unreachable(false)
 		}
@@ -85,7 +81,7 @@ var removeTests = []sentence{
 		f.createAll(b)
 		for _, o := range b.objects {
 			o := provider.Object{Name: o.Name, Mark: o.Mark}
-			p, id := f.probe(f.other, o, "")
+			p, id := f.probe(f.other, o)
 			if p != provider.Present || id == "" {
 				f.Fatalf("it says %d, %q", p, id)
 			}
@@ -101,7 +97,7 @@ var removeTests = []sentence{
 		f.remove(f.driver, gone.objects[0], id)
 		for i, o := range kept.objects {
 			f.held(kept, o, ids[i])
-			if p, _ := f.probe(f.other, o, ids[i]); p != provider.Present {
+			if p, _ := f.probe(f.other, o); p != provider.Present {
 				f.Errorf("another object is %d", p)
 			}
 		}
@@ -114,10 +110,10 @@ var removeTests = []sentence{
 		before := f.Left()
 		theirs := ours
 		theirs.Mark = f.foreign
+		if p, _ := f.probe(f.driver, theirs); p != provider.Foreign && p != provider.Absent {
+			f.Errorf("under another mark it is %d", p)
+		}
 		for _, by := range []string{"", id} {
-			if p, _ := f.probe(f.driver, theirs, by); p != provider.Foreign && p != provider.Absent {
-				f.Errorf("looked for by %q under another mark it is %d", by, p)
-			}
 			err := f.patiently(func() error { return f.driver.Remove(f.ctx, theirs, by) })
 			if err != nil && codeOf(err) != provider.NotOurs {
 				f.Errorf("it says %v", err)

@@ -42,7 +42,7 @@ var withdrawTests = []sentence{
 			}
 			rest.Epoch++
 		}
-		if p, found := f.probe(f.other, rest, id); p != provider.Present || found != id {
+		if p, found := f.probe(f.other, rest); p != provider.Present || found != id {
 			f.Errorf("it is %d, %q", p, found)
 		}
 		f.removeAll(b)

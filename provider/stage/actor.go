@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -99,6 +100,13 @@ func (e *Engine) opener(a actor, items []provider.Item, o *opening) provider.Ope
 	}
 }
 
+// unopened is a failure of [Config.Open]: what it is can be asked with errors.Is,
+// and its text, which may be a key service's, is not passed on.
+type unopened struct{ err error }
+
+func (*unopened) Error() string          { return "open: the versions could not be unsealed" }
+func (u *unopened) Is(target error) bool { return errors.Is(u.err, target) }
+
 func (e *Engine) unseal(ctx context.Context, a actor, items []provider.Item, o *opening) (map[secrets.Name]secrets.Value, error) {
 	stored, _, err := e.config.Ledger.Load(ctx, a.run.ID)
 	if err != nil {
@@ -114,7 +122,7 @@ func (e *Engine) unseal(ctx context.Context, a actor, items []provider.Item, o *
 		pins[i] = item.Pin
 	}
 	if o.values, err = e.config.Open(ctx, pins); err != nil {
-		return nil, err
+		return nil, &unopened{err}
 	}
 	values := make(map[secrets.Name]secrets.Value, len(items))
 	for _, item := range items {

@@ -19,7 +19,8 @@ type Config struct {
 	// stuck and stays visible; nothing is deleted elsewhere.
 	Targets map[string]provider.Provider
 
-	// Open unseals versions. The engine destroys the values after use.
+	// Open unseals versions. The engine destroys the values after use. The text of
+	// its error is not passed on.
 	Open func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error)
 
 	// Alive, if not nil, tells whether a run whose time is over is still under

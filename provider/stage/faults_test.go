@@ -2,7 +2,9 @@ package stage_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -161,9 +163,9 @@ func (p *panicky) Create(ctx context.Context, o provider.Object, open provider.O
 	return "id:" + o.Name, nil
 }
 
-func (p *panicky) Probe(ctx context.Context, o provider.Object, id string) (provider.Presence, string, error) {
+func (p *panicky) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
 	p.at("probe")
-	return p.platform.Probe(ctx, o, id)
+	return p.platform.Probe(ctx, o)
 }
 
 func (p *panicky) Remove(ctx context.Context, o provider.Object, id string) error {
@@ -349,4 +351,69 @@ func TestARemovalWhoseLeaseIsOverBeforeItBeganSaysSo(t *testing.T) {
 			t.Errorf("it says %v, with %d objects left", err, len(r.Left()))
 		}
 	})
+}
+
+// taken is a platform without a horizon that has somebody else's under every name.
+type taken struct{ *platform }
+
+func (taken) Capabilities() provider.Capabilities { return provider.Capabilities{} }
+
+func (taken) Create(context.Context, provider.Object, provider.Opener) (string, error) {
+	return "", &provider.Error{Op: "create", Code: provider.Taken}
+}
+
+func (taken) Probe(context.Context, provider.Object) (provider.Presence, string, error) {
+	return provider.Foreign, "", nil
+}
+
+func (t taken) Remove(context.Context, provider.Object, string) error {
+	t.removes = append(t.removes, "foreign")
+	return &provider.Error{Op: "remove", Code: provider.NotOurs}
+}
+
+func TestARunWhoseNamesAreSomebodyElsesEndsAndTouchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 2, &platform{})
+		_, err := f.with(t, taken{f.platform}).Stage(t.Context(), f.run, f.rows, nil, nil)
+		var failure *provider.Error
+		if !errors.As(err, &failure) || failure.Code != provider.Taken {
+			t.Errorf("it says %v", err)
+		}
+		if r := f.receipt(t); !r.Gone() || len(f.platform.removes) != 0 {
+			t.Errorf("%d removals are sent, %+v", len(f.platform.removes), r)
+		}
+	})
+}
+
+// deaf is a platform that makes an object even if it gets no values.
+type deaf struct{ *platform }
+
+func (d deaf) Create(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+	_, _ = open(ctx)
+	d.made[o.Name] = time.Now()
+	return "id:" + o.Name, nil
+}
+
+func TestALaunchFailsThatCanNotUnsealAndTheTextOfTheKeyServiceIsNotPassedOn(t *testing.T) {
+	for name, driver := range map[string]func(*platform) provider.Provider{
+		"right": func(p *platform) provider.Provider { return p },
+		"deaf":  func(p *platform) provider.Provider { return deaf{p} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 1, &platform{})
+				sealed := errors.New("the key service says " + rand.Text())
+				e := f.with(t, driver(f.platform), func(c *stage.Config) {
+					c.Open = func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) { return nil, sealed }
+				})
+				_, err := e.Stage(t.Context(), f.run, f.rows, nil, nil)
+				if !errors.Is(err, sealed) || strings.Contains(err.Error(), sealed.Error()) {
+					t.Errorf("it says %v", err)
+				}
+				if r := f.receipt(t); r.Run.Phase < stage.Ending || len(f.platform.made) != 0 {
+					t.Errorf("%d are left, %+v", len(f.platform.made), r)
+				}
+			})
+		})
+	}
 }

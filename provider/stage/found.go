@@ -119,7 +119,7 @@ func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, driver
 	o.Stage = ""
 	probing := actor{term: time.Now().Add(callTimeout)}
 	err := probing.call(ctx, "probe", callTimeout, func(ctx context.Context) (err error) {
-		presence, id, err = driver.Probe(ctx, o, "")
+		presence, id, err = driver.Probe(ctx, o)
 		return err
 	})
 	if err != nil || presence != provider.Present {

@@ -249,6 +249,29 @@ func TestAnOperatorRemovesWhatIsInQuarantineAtOnceOrGivesItUp(t *testing.T) {
 	}
 }
 
+func TestWhatIsBackAfterItWasGoneAndIsDisownedStaysDisowned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, l, e := found(t)
+		if _, err := e.Unstage(t.Context(), f.run.ID, "user:x", "done"); err != nil {
+			t.Fatal(err)
+		}
+		l.made[f.rows[0].Object.Name] = time.Now()
+		sweep(t, e)
+		runs, err := f.ledger.Stuck(t.Context(), secrets.RunID{}, 9)
+		if err != nil || len(runs) != 1 {
+			t.Fatalf("%+v, %v", runs, err)
+		}
+		if _, err := e.Disown(t.Context(), runs[0].ID, "cloud", "operator:x"); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if r := sweep(t, e); r != (stage.Report{}) {
+				t.Errorf("a later sweep: %+v", r)
+			}
+		}
+	})
+}
+
 func TestDisownLeavesWhatIsNotStuckOrNotAtTheTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _, e := found(t)

@@ -63,14 +63,16 @@ func (s State) Over() bool { return s == Gone || s == Released }
 
 // Foremost returns the one of two states of the same object, in two rows, that
 // says more of whether it is somebody's: one that is not over before one that is,
-// Quarantined only before what is over, else the one that comes first in the
-// order of states.
+// Quarantined only before what is over, Released before Gone, since it was given
+// up whatever became of it, else the one that comes first in the order of states.
 func Foremost(a, b State) State {
 	rank := func(s State) int {
-		switch {
-		case s.Over():
+		switch s {
+		case Gone:
+			return 3
+		case Released:
 			return 2
-		case s == Quarantined:
+		case Quarantined:
 			return 1
 		}
 		return 0

@@ -234,7 +234,7 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	var presence provider.Presence
 	look := func() error {
 		return a.call(ctx, "probe", callTimeout, func(ctx context.Context) error {
-			found, id, err := driver.Probe(ctx, object, "")
+			found, id, err := driver.Probe(ctx, object)
 			if presence = found; err == nil && found == provider.Present {
 				row.ID, row.Absent = id, time.Time{}
 			}
@@ -247,7 +247,9 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 			return err
 		}
 	}
-	if row.ID != "" || horizon == 0 {
+	// Without a horizon a look may show less than there is to remove, such as what
+	// a crash left half made.
+	if row.ID != "" || horizon == 0 && presence != provider.Foreign {
 		err := a.call(ctx, "remove", callTimeout, func(ctx context.Context) error {
 			return driver.Remove(ctx, object, row.ID)
 		})

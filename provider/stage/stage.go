@@ -172,7 +172,7 @@ func (e *Engine) create(ctx context.Context, a actor, row *Row) error {
 			return err
 		})
 		o.destroy()
-		if err == nil {
+		if err == nil && o.err == nil { // a driver may not overlook why it got no values
 			row.State = Created
 			return nil
 		}

@@ -271,7 +271,7 @@ var removalTests = []sentence{
 			run         string
 			state, want stage.State
 		}{
-			{"a", stage.Released, stage.Released}, {"b", stage.Gone, stage.Gone}, {"c", stage.Quarantined, stage.Quarantined},
+			{"a", stage.Gone, stage.Gone}, {"b", stage.Released, stage.Released}, {"b2", stage.Gone, stage.Released}, {"c", stage.Quarantined, stage.Quarantined},
 			{"d", stage.Gone, stage.Quarantined}, {"e", stage.Stuck, stage.Stuck}, {"f", stage.Intent, stage.Intent}, {"g", stage.Quarantined, stage.Intent},
 		} {
 			same(step.run, step.state)
