@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -135,6 +136,7 @@ func (w *world) editor(p *process, dice []int) {
 		_ = w.point(w.ctx, p, "edit", func(context.Context) error {
 			if i == len(dice)-1 {
 				_, err := w.backend.Revoke(w.ctx, secretsThere)
+				w.changed("Revoke", secrets.RunID{})
 				return err
 			}
 			return w.put(d % (secretsThere - 1))
@@ -142,10 +144,30 @@ func (w *world) editor(p *process, dice []int) {
 	}
 }
 
+// host ends every run, again and again where it was told that something is left to
+// do.
+func (w *world) host(e *stage.Engine) {
+	for _, id := range w.order {
+		for again := true; again; {
+			w.bounded(func(ctx context.Context) {
+				_, err := e.Unstage(ctx, id, "operator:host", "over")
+				again = err != nil
+			})
+			if again {
+				time.Sleep(time.Minute)
+			}
+		}
+	}
+}
+
 // sweeper sweeps until the history is over.
-func (w *world) sweeper(e *stage.Engine, over func() bool) {
+func (w *world) sweeper(p *process, e *stage.Engine, over func() bool) {
 	for !over() {
-		w.bounded(func(ctx context.Context) { _, _ = e.Sweep(ctx, "operator:sweeper", ours) })
+		var err error
+		w.bounded(func(ctx context.Context) { _, err = e.Sweep(ctx, "operator:sweeper", ours) })
+		if err == nil && len(w.lost) > 0 && w.sweepers() == 1 {
+			w.turn(p, "has swept", func() { w.swept(p) })
+		}
 		time.Sleep(interval)
 	}
 }
@@ -168,6 +190,19 @@ func (w *world) plant(ids []secrets.RunID) {
 		w.foreign = 3
 		w.platforms["cluster"].Plant(providertest.Object{Object: provider.Object{Name: "theirs/2", Mark: theirs}})
 	}
+	switch w.seed % 12 { // the platforms refuse to remove some of what is ours
+	case 7:
+		w.refuse("cluster", func(name string) bool { return !strings.Contains(name, "/") })
+		fallthrough
+	case 1:
+		w.refuse("cloud", func(name string) bool { return strings.HasSuffix(name, "/N1") })
+	}
+}
+
+// refuse makes a platform refuse removals.
+func (w *world) refuse(platform string, these func(name string) bool) {
+	w.refused[platform] = these
+	w.platforms[platform].Refuse(these)
 }
 
 // past begins and ends a run, so that the ledger is not empty.
@@ -237,49 +272,57 @@ func (w *world) play() string {
 // When what happens in a history, from its beginning.
 const (
 	calmFrom = 60 * time.Minute  // nothing fails any more
-	endFrom  = 75 * time.Minute  // the host ends every run that it knows of
+	lostFrom = 62 * time.Minute  // the ledger forgets what is on the platforms
+	endFrom  = 75 * time.Minute  // nothing is refused any more, and the host ends every run that it knows of
 	overFrom = 112 * time.Minute // nothing may be left, nor come back
+	longer   = 20 * time.Minute  // that this takes where removals were refused: what the platform itself removes later is seldom looked for
 )
+
+// sweepers is how many processes sweep at once.
+func (w *world) sweepers() int { return 1 + int(w.seed/2%2) }
 
 // run lets the history pass to its end, and looks at all of it again and again.
 func (w *world) run() {
-	sweepers := make([]*process, 1+w.seed/2%2)
+	sweepers := make([]*process, w.sweepers())
 	var over atomic.Bool
-	ended, began := false, time.Now()
+	forgotten, ended, began := false, false, time.Now()
 	for w.broken == "" {
 		for n, p := range sweepers {
 			if over.Load() || p != nil && !p.dead {
 				continue
 			}
-			sweepers[n] = w.start(fmt.Sprintf("sweeper%d.%d", n, w.steps), func(_ *process, e *stage.Engine) {
-				w.sweeper(e, over.Load)
+			sweepers[n] = w.start(fmt.Sprintf("sweeper%d.%d", n, w.steps), func(p *process, e *stage.Engine) {
+				w.sweeper(p, e, over.Load)
 			})
 		}
-		if !w.step() {
+		if !w.rest() {
 			return
 		}
 		passed := time.Since(began)
 		w.quiet = passed > calmFrom
+		if !over.Load() {
+			w.check()
+		}
+		if passed > lostFrom && !forgotten {
+			forgotten = true
+			w.forget()
+		}
 		if passed > endFrom && !ended {
 			ended = true
-			w.start("host", func(_ *process, e *stage.Engine) {
-				for _, id := range w.order {
-					w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, id, "operator:host", "over") })
-				}
-			})
+			w.allow(began.Add(calmFrom - 2*horizon))
+			w.start("host", func(_ *process, e *stage.Engine) { w.host(e) })
 		}
-		if w.steps%8 == 0 && !over.Load() {
-			w.check()
-		}
-		if passed > overFrom && !over.Load() {
+		if over.Load() {
+		} else if passed > overFrom+longer || passed > overFrom && len(w.refused) == 0 {
 			over.Store(true)
-			w.check()
 			w.final()
 		}
+		w.step()
 	}
 	// A history that failed is left: whoever is at a point dies there.
 	over.Store(true)
 	w.quiet = true
-	for w.kill(); w.step(); w.kill() {
+	for w.kill(); w.rest(); w.kill() {
+		w.step()
 	}
 }

@@ -17,7 +17,7 @@ const lost = "lost"
 
 // row returns the ledger's row of an object.
 func (w *world) row(run secrets.RunID, key string) (stage.Run, stage.Row, bool) {
-	stored, rows, err := w.backend.Load(w.ctx, run)
+	stored, rows, err := w.load(run)
 	if err != nil {
 		return stage.Run{}, stage.Row{}, false
 	}
@@ -46,7 +46,7 @@ func (w *world) opened(c providertest.Call) {
 
 // truth returns what is there of a name.
 func (w *world) truth(platform, name string) (providertest.Object, bool) {
-	for _, o := range w.platforms[platform].Objects() {
+	for _, o := range w.there(platform) {
 		if o.Name == name {
 			return o, true
 		}
@@ -66,7 +66,7 @@ func (w *world) removing(p *process, platform string, c providertest.Call) {
 	}
 	if o.Stage == lost {
 		at, quarantined := w.found[o.Name]
-		_, rows, err := w.backend.Load(w.ctx, at.run)
+		_, rows, err := w.load(at.run)
 		let := err == nil && len(rows) == 1 && rows[0].State != stage.Quarantined // by another sweep, and recorded
 		if !quarantined || at.sweep >= w.sweeping[p] && !let {
 			w.fail("quarantine", "%s is removed by the sweep that found it", o.Name)
@@ -93,12 +93,19 @@ func (w *world) revoked(run stage.Run, items []provider.Item) bool {
 	})
 }
 
-// check holds the whole world against the promises.
+// check holds the whole world against the promises, if anything has changed.
 func (w *world) check() {
+	for name := range w.platforms {
+		w.there(name)
+	}
+	if !w.stale {
+		return
+	}
+	w.stale = false
 	left := map[secrets.RunID]bool{}
-	for name, platform := range w.platforms {
+	for name := range w.platforms {
 		foreign := 0
-		for _, o := range platform.Objects() {
+		for _, o := range w.there(name) {
 			if o.Mark != ours {
 				foreign++
 				continue
@@ -124,7 +131,7 @@ func (w *world) check() {
 	}
 	now := time.Now()
 	for id, at := range w.crashed {
-		if run, _, err := w.backend.Load(w.ctx, id); err == nil && run.Phase == stage.Active {
+		if run, _, err := w.load(id); err == nil && run.Phase == stage.Active {
 			delete(w.crashed, id) // its last commit was made: the run is under way, and needed
 		} else if clean, was := w.cleaned[id]; left[id] {
 			delete(w.cleaned, id)
@@ -137,7 +144,7 @@ func (w *world) check() {
 			delete(w.refs, id)
 			continue
 		}
-		run, rows, err := w.backend.Load(w.ctx, id)
+		run, rows, err := w.load(id)
 		if err != nil || run.Phase != stage.Active {
 			continue
 		}
@@ -151,7 +158,7 @@ func (w *world) check() {
 
 // handedOut holds references against what must be so when they are.
 func (w *world) handedOut(id secrets.RunID) {
-	run, rows, err := w.backend.Load(w.ctx, id)
+	run, rows, err := w.load(id)
 	if err != nil || run.Phase < stage.Active {
 		w.fail("publish", "references of run %s, which is %s", id, run.Phase)
 	}
@@ -175,7 +182,7 @@ func (w *world) worst() (worst time.Duration) {
 // final holds the end of a history against what must be so in the end.
 func (w *world) final() {
 	for _, id := range w.order {
-		run, rows, err := w.backend.Load(w.ctx, id)
+		run, rows, err := w.load(id)
 		if err != nil || run.Phase != stage.Closed {
 			w.fail("left behind", "run %s is %s in the end, %v, %+v", id, run.Phase, err, rows)
 		}
@@ -183,8 +190,8 @@ func (w *world) final() {
 			w.fail("no plaintext", "the ledger holds a value")
 		}
 	}
-	for name, platform := range w.platforms {
-		for _, o := range platform.Objects() {
+	for name := range w.platforms {
+		for _, o := range w.there(name) {
 			if o.Mark == ours {
 				w.fail("left behind", "%s is on %s in the end", o.Name, name)
 			}

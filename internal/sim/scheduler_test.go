@@ -3,8 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -110,16 +108,21 @@ func (s *scheduler) spawn(run func()) {
 	}()
 }
 
-// step lets one waiter go on to its next point, or some time pass. It reports
-// false when all processes have ended.
-func (s *scheduler) step() bool {
+// rest waits until everybody is at a point, asleep or at an end: nobody runs while
+// the world is looked at. It reports false when all processes have ended.
+func (s *scheduler) rest() bool {
 	synctest.Wait()
 	s.mu.Lock()
-	ready, active := slices.Clone(s.waiting), s.active
+	defer s.mu.Unlock()
+	return len(s.waiting) > 0 || s.active > 0
+}
+
+// step lets one waiter go on towards its next point, or some time pass, while
+// everybody is at rest.
+func (s *scheduler) step() {
+	s.mu.Lock()
+	ready := slices.Clone(s.waiting)
 	s.mu.Unlock()
-	if len(ready) == 0 && active == 0 {
-		return false
-	}
 	s.steps++
 	now := time.Now()
 	ready = slices.DeleteFunc(ready, func(w *waiter) bool { return now.Before(w.held) && !w.p.dead })
@@ -133,8 +136,6 @@ func (s *scheduler) step() bool {
 	default:
 		s.release(ready[s.rng.IntN(len(ready))])
 	}
-	synctest.Wait() // nobody runs while the world is looked at
-	return true
 }
 
 // pass lets time pass, a nanosecond more than said: a timer that fires at the very
@@ -186,9 +187,10 @@ func (s *scheduler) kill() {
 
 // record makes what happened part of the history.
 func (s *scheduler) record(what string) {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%x %s", s.hash, what)
-	s.hash = h.Sum64()
+	for i := range len(what) { // FNV-1a
+		s.hash = (s.hash ^ uint64(what[i])) * 1099511628211
+	}
+	s.hash = (s.hash ^ '\n') * 1099511628211
 	if s.tracing {
 		s.trace = append(s.trace, what)
 	}

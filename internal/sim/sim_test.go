@@ -17,7 +17,7 @@ import (
 var (
 	first   = flag.Uint64("seed", 1, "first seed")
 	seeds   = flag.Uint64("seeds", 0, "how many seeds; 20,000 if everything is required, else 1,000")
-	tracing = flag.Bool("trace", false, "print what happens")
+	tracing = flag.Bool("history", false, "print what happens")
 )
 
 // totals are what is counted over all histories.
@@ -35,7 +35,7 @@ func history(t *testing.T, seed uint64, open func(*testing.T) storetest.Backend)
 		w.tracing = *tracing
 		if promise := w.play(); promise != "" {
 			t.Errorf("seed %d breaks a promise: %s", seed, promise)
-			t.Logf("again: go test ./internal/sim -run Simulation -seed %d -seeds 1 -trace", seed)
+			t.Logf("again: go test ./internal/sim -run Simulation -seed %d -seeds 1 -history", seed)
 		}
 		if w.tracing {
 			t.Log("\n" + strings.Join(w.trace, "\n"))

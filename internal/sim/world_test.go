@@ -20,7 +20,7 @@ import (
 const (
 	lease    = 2 * time.Minute
 	horizon  = 10 * time.Minute
-	interval = time.Minute // between sweeps
+	interval = 2 * time.Minute // between sweeps
 	need     = time.Hour
 )
 
@@ -40,25 +40,37 @@ type world struct {
 	platforms map[string]*providertest.Platform
 	broken    string // the promise that was broken first
 
-	actor    map[secrets.RunID]*process // who began or took a run last; nil after its end
-	epoch    map[secrets.RunID]uint64
-	ended    map[secrets.RunID]bool
-	crashed  map[secrets.RunID]time.Time // when its stager died
-	cleaned  map[secrets.RunID]time.Time
-	found    map[string]finding
-	sweeping map[*process]int
-	sweeps   int
+	actor      map[secrets.RunID]*process // who began or took a run last; nil after its end
+	epoch      map[secrets.RunID]uint64
+	ended      map[secrets.RunID]bool
+	crashed    map[secrets.RunID]time.Time // when its stager died
+	cleaned    map[secrets.RunID]time.Time
+	found      map[string]finding
+	sweeping   map[*process]int
+	sweeps     int
+	began      map[*process]time.Time // when the sweep of a process did
+	calmSweeps int                    // that came to their ends since nothing fails any more
 	// When the last sweep began, and the one before it; and the longest time from
 	// the beginning of one to the end of the next.
 	since, before time.Time
 	apart         time.Duration
-	current       map[secrets.ID]secrets.Version
-	order         []secrets.RunID // runs in the order in which they were planned
-	refs          map[secrets.RunID]bool
-	calls         int
-	takeovers     int
-	foreign       int
-	canary        string
+	lost          map[string]*loss
+	refused       map[string]func(name string) bool // by platform, until the host ends every run
+	stuck         int                               // objects that were refused, and visible as such
+	worstLost     int                               // sweeps
+
+	// What was seen last of the platforms and of the ledger.
+	sights map[string]sight
+	lines  map[secrets.RunID]line
+	stale  bool // something was committed since the promises were checked
+
+	current   map[secrets.ID]secrets.Version
+	order     []secrets.RunID // runs in the order in which they were planned
+	refs      map[secrets.RunID]bool
+	calls     int
+	takeovers int
+	foreign   int
+	canary    string
 }
 
 func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *world {
@@ -67,7 +79,8 @@ func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *worl
 		ctx: ctx, seed: seed, backend: backend, platforms: map[string]*providertest.Platform{},
 		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{},
 		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
-		sweeping: map[*process]int{}, current: map[secrets.ID]secrets.Version{}, refs: map[secrets.RunID]bool{},
+		sweeping: map[*process]int{}, began: map[*process]time.Time{}, lost: map[string]*loss{}, refused: map[string]func(string) bool{},
+		sights: map[string]sight{}, lines: map[secrets.RunID]line{}, current: map[secrets.ID]secrets.Version{}, refs: map[secrets.RunID]bool{},
 		canary: fmt.Sprintf("canary-%x", rng.Uint64()),
 	}
 	w.scheduler = &scheduler{rng: rng, budget: 1 + int(seed%4), calm: seed%4 == 0, onCrash: w.onCrash}
@@ -84,6 +97,55 @@ type finding struct {
 	sweep int // by its number
 }
 
+// sight is what is on a platform, as of so many changes.
+type sight struct {
+	changes uint64
+	objects []providertest.Object
+}
+
+// there answers what is on a platform.
+func (w *world) there(name string) []providertest.Object {
+	platform := w.platforms[name]
+	seen, known := w.sights[name]
+	if changes := platform.Changes(); !known || seen.changes != changes {
+		seen = sight{changes, platform.Objects()}
+		w.sights[name] = seen
+		w.stale = true
+	}
+	return seen.objects
+}
+
+// line is a run in the ledger.
+type line struct {
+	run  stage.Run
+	rows []stage.Row
+	err  error
+}
+
+// load reads a run from the ledger, once after each commit that may have changed
+// it.
+func (w *world) load(id secrets.RunID) (stage.Run, []stage.Row, error) {
+	l, known := w.lines[id]
+	if !known {
+		l.run, l.rows, l.err = w.backend.Load(w.ctx, id)
+		w.lines[id] = l
+	}
+	return l.run, l.rows, l.err
+}
+
+// changed forgets what was read of a run, or of all runs.
+func (w *world) changed(method string, id secrets.RunID) {
+	switch method {
+	case "Load", "Due", "UsedBy", "Known", "Stuck", "Stats", "Swept":
+		return
+	case "Revoke":
+		clear(w.lines)
+	default:
+		delete(w.lines, id)
+	}
+	w.stale = true
+}
+
 // fail notes the first promise that was broken.
 func (w *world) fail(promise, format string, args ...any) {
 	if w.broken == "" {
@@ -95,7 +157,7 @@ func (w *world) fail(promise, format string, args ...any) {
 func (w *world) onCrash(p *process) {
 	for _, id := range w.order {
 		if w.actor[id] == p && !w.ended[id] {
-			if run, _, err := w.backend.Load(w.ctx, id); err == nil && run.Phase == stage.Staging {
+			if run, _, err := w.load(id); err == nil && run.Phase == stage.Staging {
 				w.crashed[id] = time.Now()
 			}
 		}
@@ -139,15 +201,21 @@ func (w *world) ledger(p *process) stage.Ledger {
 		of, _ := ctx.Value(within{}).(string) // several Openers of a run load it at once
 		return w.point(ctx, p, "ledger."+method+" "+run.String()+" "+of, func(ctx context.Context) error {
 			err := do(ctx)
+			w.changed(method, run)
 			switch {
 			case err == nil && !run.IsZero():
 				w.committed(p, method, run)
 			case err == nil && method == "Stats": // a sweep begins
 				w.sweeps++
-				w.sweeping[p] = w.sweeps
+				w.sweeping[p], w.began[p] = w.sweeps, time.Now()
 				w.before, w.since = w.since, time.Now()
-			case err == nil && method == "Swept" && !w.before.IsZero():
-				w.apart = max(w.apart, time.Since(w.before))
+			case err == nil && method == "Swept":
+				if !w.before.IsZero() {
+					w.apart = max(w.apart, time.Since(w.before))
+				}
+				if w.quiet {
+					w.calmSweeps++
+				}
 			}
 			return err
 		})
@@ -158,7 +226,7 @@ func (w *world) ledger(p *process) stage.Ledger {
 func (w *world) committed(p *process, method string, id secrets.RunID) {
 	switch method {
 	case "Begin", "Take":
-		run, _, err := w.backend.Load(w.ctx, id)
+		run, _, err := w.load(id)
 		if err != nil {
 			w.fail("ledger", "what was committed can't be read")
 			return
@@ -178,7 +246,7 @@ func (w *world) committed(p *process, method string, id secrets.RunID) {
 			w.fail("epoch", "who was deposed records for run %s", id)
 		}
 	case "End":
-		run, _, err := w.backend.Load(w.ctx, id)
+		run, _, err := w.load(id)
 		if !w.ended[id] && (err != nil || run.Phase < stage.Ending) {
 			w.fail("tombstone", "run %s was ended, and the ledger does not say so", id)
 		}
@@ -193,7 +261,7 @@ func (w *world) committed(p *process, method string, id secrets.RunID) {
 			w.actor[id] = nil
 		}
 	case "Found":
-		if _, rows, err := w.backend.Load(w.ctx, id); err == nil && len(rows) == 1 {
+		if _, rows, err := w.load(id); err == nil && len(rows) == 1 {
 			w.found[rows[0].Object.Name] = finding{id, w.sweeping[p]}
 			w.ended[id] = true
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"iter"
-	"maps"
 	"slices"
 	"time"
 
@@ -93,6 +92,7 @@ func (d driver) Create(ctx context.Context, o provider.Object, open provider.Ope
 			defer p.mu.Unlock()
 			if claim.Gone.IsZero() && len(claim.Items) == 0 {
 				claim.Gone = now
+				p.changes++
 			}
 		}
 	}
@@ -119,6 +119,7 @@ func (d driver) Create(ctx context.Context, o provider.Object, open provider.Ope
 		return "", &provider.Error{Op: op, Code: provider.Unavailable}
 	}
 	claim.Items, claim.digests = made.Items, made.digests
+	p.changes++
 	return claim.ID, nil
 }
 
@@ -246,10 +247,12 @@ func (d driver) Remove(ctx context.Context, o provider.Object, id string) error 
 	if by := p.late(RemoveLater, now, now); by > 0 {
 		p.stats.LateRemoves++
 		there.Going = true
+		p.changes++
 		p.landing = append(p.landing, landing{at: now.Add(by), object: *there, remove: true})
 		return nil
 	}
 	there.Gone = now
+	p.changes++
 	return nil
 }
 
@@ -277,7 +280,7 @@ func (p *Platform) list(ctx context.Context, mark [16]byte) (listed []string, er
 	}
 	defer p.mu.Unlock()
 	p.stats.Lists++
-	for _, name := range slices.Sorted(maps.Keys(p.objects)) {
+	for _, name := range p.names {
 		if o := p.objects[name]; o.Mark == mark && p.looked(o, now, StaleList) != nil {
 			listed = append(listed, name)
 		}
@@ -322,5 +325,6 @@ func (d jointDriver) Withdraw(ctx context.Context, o provider.Object, id string,
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	}
 	there.Items, there.digests = rest.Items, rest.digests
+	p.changes++
 	return nil
 }

@@ -1,7 +1,6 @@
 package providertest
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -71,6 +70,8 @@ type Platform struct {
 
 	mu      sync.Mutex
 	objects map[string]*Object // the last one of each name, gone or not
+	names   []string           // of these, sorted
+	changes uint64
 	landing []landing
 	refuse  func(name string) bool
 	down    bool
@@ -111,6 +112,7 @@ func (p *Platform) enter() time.Time {
 		if l.remove {
 			if o := p.objects[l.object.Name]; o.Going {
 				o.Going, o.Gone = false, l.at
+				p.changes++
 			}
 		} else {
 			p.make(l.object, l.at)
@@ -130,7 +132,11 @@ func (p *Platform) make(o Object, at time.Time) *Object {
 	}
 	p.serial++
 	o.ID, o.Made, o.Going, o.Gone = fmt.Sprint("id-", p.serial), at, false, time.Time{}
+	if i, known := slices.BinarySearch(p.names, o.Name); !known {
+		p.names = slices.Insert(p.names, i, o.Name)
+	}
 	p.objects[o.Name] = &o
+	p.changes++
 	return &o
 }
 
@@ -151,13 +157,19 @@ func (p *Platform) Objects() []Object {
 	p.enter()
 	defer p.mu.Unlock()
 	var all []Object
-	for _, o := range p.objects {
-		if o.Gone.IsZero() {
+	for _, name := range p.names {
+		if o := p.objects[name]; o.Gone.IsZero() {
 			all = append(all, *o)
 		}
 	}
-	slices.SortFunc(all, func(a, b Object) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// Changes returns a number that grows with every change of what is there.
+func (p *Platform) Changes() uint64 {
+	p.enter()
+	defer p.mu.Unlock()
+	return p.changes
 }
 
 // Coming returns how many effects are still on their way.
