@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/audit"
@@ -71,7 +72,11 @@ func (s *Service) intact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return audit.Reaches(ctx, s.backend, kept)
+	err = audit.Reaches(ctx, s.backend, kept)
+	if errors.Is(err, audit.ErrBroken) {
+		err = errors.Join(stage.ErrOlder, err)
+	}
+	return err
 }
 
 // headTimeout bounds the host's hook.

@@ -103,12 +103,16 @@ func (b faultyBackend) Pinned(ctx context.Context, pins []secrets.Pin) ([]secret
 	return answer(b.f, "Pinned", func() ([]secrets.Record, error) { return b.Backend.Pinned(ctx, pins) })
 }
 
-func (b faultyBackend) Due(ctx context.Context, n int) ([]stage.Run, error) {
-	return answer(b.f, "Due", func() ([]stage.Run, error) { return b.Backend.Due(ctx, n) })
+func (b faultyBackend) Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error) {
+	return answer(b.f, "Due", func() ([]secrets.RunID, error) { return b.Backend.Due(ctx, at, n) })
 }
 
 func (b faultyBackend) Stats(ctx context.Context) (stage.Stats, error) {
 	return answer(b.f, "Stats", func() (stage.Stats, error) { return b.Backend.Stats(ctx) })
+}
+
+func (b faultyBackend) Sweeping(ctx context.Context, gap time.Duration) (stage.Stats, error) {
+	return answer(b.f, "Sweeping", func() (stage.Stats, error) { return b.Backend.Sweeping(ctx, gap) })
 }
 
 func (b faultyBackend) Swept(ctx context.Context, ev ...secrets.Event) error {

@@ -127,6 +127,9 @@ func (s *Service) stage(ctx context.Context, c rbac.Caller, r LaunchRequest, in 
 		uses = append(uses, use)
 	}
 	run := stage.Run{ID: r.Run, Workspace: r.Workspace, Caller: c.Name(), Request: sum, Items: p.items}
+	if run.Chosen, err = s.keyring.MAC().ComputeMAC(chosen(run)); err != nil {
+		return nil, errors.Join(err, redactor.Close())
+	}
 	refs, err := s.engine.Stage(ctx, run, rows, uses, []secrets.Event{ev})
 	if err != nil {
 		return nil, errors.Join(err, redactor.Close())
@@ -136,11 +139,11 @@ func (s *Service) stage(ctx context.Context, c rbac.Caller, r LaunchRequest, in 
 
 // attach makes a launch of what the ledger and the pinned versions tell.
 func (s *Service) attach(ctx context.Context, run stage.Run, rows []stage.Row) (*Launch, error) {
-	pins := make([]secrets.Pin, len(run.Items))
+	items := make([]provider.Item, len(run.Items))
 	for i, item := range run.Items {
-		pins[i] = item.Pin
+		items[i] = item.Item
 	}
-	opened, err := s.open(ctx, pins)
+	opened, err := s.open(ctx, run, items)
 	if err != nil {
 		return nil, err
 	}

@@ -166,13 +166,14 @@ func TestALauncherThatIsDeposedWhileItIsPausedGetsNoValuesAndLeavesNothing(t *te
 		if _, err := h.Launch(t.Context(), lin, h.request("r1", genomics, "TOKEN")); !errors.Is(err, pipesecrets.ErrBusy) {
 			t.Errorf("the same launch meanwhile: %v", err)
 		}
-		report, err := h.Sweep(t.Context(), operator)
+		another := h.again() // a process that does not wait for what the paused one does
+		report, err := another.Sweep(t.Context(), operator)
 		h.must(err)
 		if report.Runs != 0 {
 			t.Error("a sweep took a run whose launcher's lease was not over")
 		}
 		time.Sleep(2*time.Minute + time.Second) // the lease
-		report, err = h.Sweep(t.Context(), operator)
+		report, err = another.Sweep(t.Context(), operator)
 		h.must(err)
 		if report.Ended != 1 || report.Removed != 1 {
 			t.Errorf("the sweep says %+v", report)
@@ -237,4 +238,23 @@ func TestABadRunIDOrOutcomeIsRefused(t *testing.T) {
 			t.Errorf("%d bytes: %v", len(id), err)
 		}
 	}
+}
+
+func TestALaunchWhoseReplyIsLostKeepsWhatARepeatedLaunchWasGiven(t *testing.T) {
+	h := newHouse(t)
+	_, plain := h.put(ada, genomics, "TOKEN")
+	twin := h.again()
+	f := &fault{}
+	var second *pipesecrets.Launch
+	f.after = func(_ int, call string) error {
+		if call != "Advance" || second != nil {
+			return nil
+		}
+		second = twin.launch(lin, "r1", genomics, "TOKEN")
+		return errFault
+	}
+	first, err := h.again(f.everywhere).Launch(t.Context(), lin, h.request("r1", genomics, "TOKEN"))
+	h.must(err)
+	h.reads(first, "TOKEN", plain)
+	h.reads(second, "TOKEN", plain)
 }

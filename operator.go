@@ -85,8 +85,8 @@ func (s *Service) Stuck(ctx context.Context, c rbac.Caller, after secrets.RunID,
 	if err != nil {
 		return nil, err
 	}
-	for _, run := range runs {
-		stored, rows, err := s.backend.Load(ctx, run.ID)
+	for _, id := range runs {
+		stored, rows, err := s.backend.Load(ctx, id)
 		if err != nil {
 			return nil, err
 		}

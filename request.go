@@ -328,12 +328,7 @@ func (s *Service) readable(ctx context.Context, c rbac.Caller, r precedence.Reso
 // from another request under the same run id.
 func (r LaunchRequest) digest(c rbac.Caller) []byte {
 	var b []byte
-	text := func(parts ...string) {
-		for _, part := range parts {
-			b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
-			b = append(b, part...)
-		}
-	}
+	text := func(parts ...string) { b = appendTexts(b, parts...) }
 	count := func(n int) { b = binary.BigEndian.AppendUint32(b, uint32(n)) }
 
 	text("pipesecrets/request/v1", c.Name(), r.Run.String(), r.Workspace.String(), r.Pipeline)

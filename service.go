@@ -2,8 +2,11 @@ package pipesecrets
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/crypto"
@@ -177,9 +180,26 @@ func (s *Service) atHome(ctx context.Context) (secrets.Installation, error) {
 	return installation, nil
 }
 
-// open unseals pinned versions, for the staging engine and for redactors. All or
-// none: what was opened before a failure is destroyed.
-func (s *Service) open(ctx context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+// errAltered says that a run is not what was launched.
+var errAltered = errors.New("pipesecrets: the run was altered in the database")
+
+// open unseals the versions of a run's items, for the staging engine and for
+// redactors. All or none: what was opened before a failure is destroyed.
+//
+// What a sealed record is bound to does not tell for which run it was chosen. That
+// is bound by the run's own digest: whoever can write to the database, and launch
+// in one workspace, can't have a run of theirs staged with the secrets of another.
+func (s *Service) open(ctx context.Context, run stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+	if s.keyring.MAC().VerifyMAC(run.Chosen, chosen(run)) != nil {
+		return nil, errAltered
+	}
+	pins := make([]secrets.Pin, len(items))
+	for i, item := range items {
+		pins[i] = item.Pin
+		if !slices.ContainsFunc(run.Items, func(of stage.Item) bool { return of.Item == item }) {
+			return nil, errAltered
+		}
+	}
 	records, err := s.backend.Pinned(ctx, pins)
 	if err != nil {
 		return nil, err
@@ -194,6 +214,24 @@ func (s *Service) open(ctx context.Context, pins []secrets.Pin) (map[secrets.Pin
 		values[record.Pin] = value
 	}
 	return values, nil
+}
+
+// chosen is what the digest of a run covers.
+func chosen(run stage.Run) []byte {
+	b := appendTexts(nil, "pipesecrets/run/v1", run.ID.String(), run.Workspace.String(), run.Caller)
+	for _, item := range run.Items {
+		b = appendTexts(b, item.Name.String(), fmt.Sprintf("%d %d", item.Pin.ID, item.Pin.Version), item.Scope.String())
+	}
+	return b
+}
+
+// appendTexts appends texts so that they can be read in one way only.
+func appendTexts(b []byte, texts ...string) []byte {
+	for _, text := range texts {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
+		b = append(b, text...)
+	}
+	return b
 }
 
 func destroy[K comparable](values map[K]secrets.Value) {

@@ -36,7 +36,8 @@ type Store interface {
 	// is a copy of one that lives on elsewhere: the installation takes a new
 	// Mark, and every staged object that the copied ledger knows of is left to
 	// its owner (its row is Released, its run closed), so that nothing of the
-	// original's is removed.
+	// original's is removed. At home already, it changes nothing: to repeat it is
+	// harmless; ErrInvalid if cloned is not what it was then.
 	Adopt(ctx context.Context, home string, cloned bool, ev ...Event) (Installation, error)
 
 	// Candidates returns the current records of the scopes, in one snapshot:

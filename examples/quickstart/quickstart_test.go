@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/internal/component"
-	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -259,8 +258,8 @@ func TestOneSweepCleansUpAfterALauncherThatWasKilled(t *testing.T) {
 	}
 	defer h.close()
 	until(t, func() bool { // the run's time is over, which nobody renews any more
-		due, err := h.backend.Due(t.Context(), 10)
-		return err == nil && len(due) == 1 && due[0].Phase == stage.Active
+		due, err := h.backend.Due(t.Context(), time.Now(), 10)
+		return err == nil && len(due) == 1
 	})
 	report, err := h.service.Sweep(t.Context(), operator)
 	if err != nil || report.Ended != 1 || report.Removed != 1 {

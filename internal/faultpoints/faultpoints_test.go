@@ -14,6 +14,7 @@ import (
 var excluded = map[string]string{
 	"ledger.UsedBy": "the engine does not ask it",
 	"ledger.Stuck":  "the engine does not ask it",
+	"ledger.Stats":  "the engine does not ask it",
 	"ledger.Revoke": "the host's own commit, of which the engine hears later",
 
 	"Location": "no I/O", "Capabilities": "no I/O", "Carries": "no I/O", "Plan": "no I/O", "References": "no I/O",

@@ -175,12 +175,12 @@ func (w *world) process(do func(*stage.Engine)) (killed bool) {
 			return w.point(ctx, id, "ledger."+method, do)
 		}),
 		Targets: map[string]provider.Provider{"cloud": w.driver(id, "cloud", w.cloud), "cluster": w.driver(id, "cluster", w.cluster)},
-		Open: func(_ context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(_ context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 			values := map[secrets.Pin]secrets.Value{}
-			for _, pin := range pins {
+			for _, item := range items {
 				v, err := secrets.NewValue([]byte("x"))
 				w.must(err)
-				values[pin] = v
+				values[item.Pin] = v
 				w.opened[id] = append(w.opened[id], v)
 			}
 			return values, nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -71,9 +70,9 @@ func (l ledger) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev .
 	return r, rows, err
 }
 
-func (l ledger) Due(ctx context.Context, n int) (due []stage.Run, err error) {
+func (l ledger) Due(ctx context.Context, at time.Time, n int) (due []secrets.RunID, err error) {
 	err = l.at(ctx, "Due", secrets.RunID{}, func(ctx context.Context) (err error) {
-		due, err = l.Ledger.Due(ctx, n)
+		due, err = l.Ledger.Due(ctx, at, n)
 		return err
 	})
 	return due, err
@@ -99,13 +98,21 @@ func (l ledger) UsedBy(ctx context.Context, id secrets.ID) (runs []stage.Run, er
 	return runs, err
 }
 
+func (l ledger) Sweeping(ctx context.Context, gap time.Duration) (st stage.Stats, err error) {
+	err = l.at(ctx, "Sweeping", secrets.RunID{}, func(ctx context.Context) (err error) {
+		st, err = l.Ledger.Sweeping(ctx, gap)
+		return err
+	})
+	return st, err
+}
+
 func (l ledger) Swept(ctx context.Context, ev ...secrets.Event) error {
 	return l.at(ctx, "Swept", secrets.RunID{}, func(ctx context.Context) error { return l.Ledger.Swept(ctx, ev...) })
 }
 
-func (l ledger) Known(ctx context.Context, at provider.Location, names []string) (known map[string]stage.State, err error) {
+func (l ledger) Known(ctx context.Context, names []string) (known map[string]stage.State, err error) {
 	err = l.at(ctx, "Known", secrets.RunID{}, func(ctx context.Context) (err error) {
-		known, err = l.Ledger.Known(ctx, at, names)
+		known, err = l.Ledger.Known(ctx, names)
 		return err
 	})
 	return known, err
@@ -115,7 +122,7 @@ func (l ledger) Found(ctx context.Context, r stage.Run, row stage.Row, ev ...sec
 	return l.at(ctx, "Found", r.ID, func(ctx context.Context) error { return l.Ledger.Found(ctx, r, row, ev...) })
 }
 
-func (l ledger) Stuck(ctx context.Context, after secrets.RunID, n int) (runs []stage.Run, err error) {
+func (l ledger) Stuck(ctx context.Context, after secrets.RunID, n int) (runs []secrets.RunID, err error) {
 	err = l.at(ctx, "Stuck", secrets.RunID{}, func(ctx context.Context) (err error) {
 		runs, err = l.Ledger.Stuck(ctx, after, n)
 		return err

@@ -41,10 +41,10 @@ func (w *world) allow(settled time.Time) {
 		w.fail("stuck stays visible", "the ledger can't list what is stuck")
 	}
 	stuck := 0
-	for _, r := range listed {
-		_, rows, _ := w.load(r.ID)
+	for _, id := range listed {
+		_, rows, _ := w.load(id)
 		for _, row := range rows {
-			if row.State != stage.Stuck {
+			if row.State == stage.Quarantined || !row.NeedsHelp() {
 				continue
 			}
 			stuck++

@@ -136,7 +136,7 @@ func (w *world) load(id secrets.RunID) (stage.Run, []stage.Row, error) {
 // changed forgets what was read of a run, or of all runs.
 func (w *world) changed(method string, id secrets.RunID) {
 	switch method {
-	case "Load", "Due", "UsedBy", "Known", "Stuck", "Stats", "Swept":
+	case "Load", "Due", "UsedBy", "Known", "Stuck", "Stats", "Sweeping", "Swept":
 		return
 	case "Revoke":
 		clear(w.lines)
@@ -173,7 +173,11 @@ func (w *world) engine(p *process) (*stage.Engine, error) {
 	return stage.New(stage.Config{
 		Ledger: w.ledger(p), Targets: targets, Lease: lease, Need: need, MaxNeed: 3 * need, MaskFor: need,
 		Grace: time.Nanosecond, Intact: func(context.Context) error { return nil },
-		Open: func(ctx context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(ctx context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+			var pins []secrets.Pin
+			for _, item := range items {
+				pins = append(pins, item.Pin)
+			}
 			records, err := w.backend.Pinned(ctx, pins)
 			if errors.Is(err, secrets.ErrNotFound) {
 				w.fail("pins", "a version of a run under way is gone")
@@ -205,7 +209,7 @@ func (w *world) ledger(p *process) stage.Ledger {
 			switch {
 			case err == nil && !run.IsZero():
 				w.committed(p, method, run)
-			case err == nil && method == "Stats": // a sweep begins
+			case err == nil && method == "Sweeping":
 				w.sweeps++
 				w.sweeping[p], w.began[p] = w.sweeps, time.Now()
 				w.before, w.since = w.since, time.Now()

@@ -39,7 +39,9 @@ func open(ctx context.Context, path string, closed int) (*ledger, error) {
 	l.engine, err = stage.New(stage.Config{
 		Ledger: store, Targets: map[string]provider.Provider{"memory": l.platform},
 		Need: time.Nanosecond, Grace: time.Nanosecond,
-		Open: func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) { return nil, nil },
+		Open: func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+			return nil, nil
+		},
 	})
 	return l, err
 }

@@ -63,7 +63,9 @@ var (
 // used for the first time is marked by a small hidden file, by which it is known
 // again: a path under which another directory is found, such as the one below a
 // mount that is missing, is unavailable rather than empty. Both are checked again
-// at every use.
+// at every use. A root that holds runs and has no mark any more, as after a purge
+// of old files, is refused: put the mark back (it is the Account of the location of
+// their objects, in receipts), or remove what is staged there.
 func New(c Config) (*Driver, error) {
 	c.Root = filepath.Clean(c.Root)
 	root, err := openRoot(c.Root)
@@ -77,6 +79,9 @@ func New(c Config) (*Driver, error) {
 	}
 	mark, err := markOf(root)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := neverUsed(root); err != nil {
+			return nil, err
+		}
 		if err := markRoot(root); err != nil {
 			return nil, err
 		}

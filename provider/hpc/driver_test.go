@@ -506,3 +506,30 @@ func TestARootThatIsOutOfSightIsNotEmpty(t *testing.T) {
 	}
 	empty(t, root)
 }
+
+func TestARootThatHasLostItsMarkIsNotMarkedAnewWhileItHoldsARun(t *testing.T) {
+	d, root := newDriver(t, hpc.Config{})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, ".psec-root")); err != nil {
+		t.Fatal(err)
+	}
+	var invalid *secrets.InvalidError
+	if _, err := hpc.New(hpc.Config{Root: root}); !errors.As(err, &invalid) || invalid.Field != "staging root" {
+		t.Errorf("it says %v", err)
+	}
+	// The mark can be put back.
+	if err := os.WriteFile(filepath.Join(root, ".psec-root"), []byte(d.Location().Account), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := hpc.New(hpc.Config{Root: root})
+	if err != nil || again.Location() != d.Location() {
+		t.Fatalf("%v", err)
+	}
+	if err := again.Remove(t.Context(), o, id); err != nil {
+		t.Error(err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -107,6 +108,18 @@ func markOf(root *os.Root) (string, error) {
 		return "", errMark
 	}
 	return string(mark), nil
+}
+
+// neverUsed returns an error if an unmarked root has ever been one.
+func neverUsed(root *os.Root) error {
+	names, err := namesIn(root)
+	if err != nil {
+		return rootError("must be readable by this user")
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) }) {
+		return rootError("has lost its mark " + markFile + " and still holds what was staged")
+	}
+	return nil
 }
 
 // markRoot marks a root that has no mark. It is linked under its name when it is

@@ -219,14 +219,14 @@ func (w *world) engine(hook Hook, change ...func(*stage.Config)) *stage.Engine {
 	}
 	c := stage.Config{
 		Ledger: w.ledger, Targets: map[string]provider.Provider{"place": driver},
-		Open: func(_ context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(_ context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 			values := map[secrets.Pin]secrets.Value{}
-			for _, pin := range pins {
-				v, err := secrets.NewValue(w.batch.plain[w.items[pin.ID-1].Name])
+			for _, item := range items {
+				v, err := secrets.NewValue(w.batch.plain[w.items[item.Pin.ID-1].Name])
 				if err != nil {
 					return nil, err
 				}
-				values[pin] = v
+				values[item.Pin] = v
 			}
 			return values, nil
 		},

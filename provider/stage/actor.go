@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,12 +73,18 @@ func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Ev
 
 // opening is one Opener, and what became of it.
 type opening struct {
+	mu     sync.Mutex
 	err    error // why it gave no values
 	asked  bool
+	over   bool // the call that it was for is
 	values map[secrets.Pin]secrets.Value
 }
 
+// destroy ends the values, and the Opener: whoever asks later gets none.
 func (o *opening) destroy() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
 	for _, v := range o.values {
 		v.Destroy()
 	}
@@ -86,11 +93,10 @@ func (o *opening) destroy() {
 // opener returns an Opener for the items. It is the fence: it rechecks that the
 // run is still ours.
 func (e *Engine) opener(a actor, items []provider.Item, o *opening) provider.Opener {
-	var once sync.Mutex
 	return func(ctx context.Context) (map[secrets.Name]secrets.Value, error) {
-		once.Lock()
-		defer once.Unlock()
-		if o.asked {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.asked || o.over {
 			return nil, &provider.Error{Op: "open", Code: provider.Internal}
 		}
 		o.asked = true
@@ -117,11 +123,7 @@ func (e *Engine) unseal(ctx context.Context, a actor, items []provider.Item, o *
 	if stored.Epoch != a.run.Epoch || stored.Phase != a.run.Phase || a.over() {
 		return nil, ErrFenced
 	}
-	pins := make([]secrets.Pin, len(items))
-	for i, item := range items {
-		pins[i] = item.Pin
-	}
-	if o.values, err = e.config.Open(ctx, pins); err != nil {
+	if o.values, err = e.config.Open(ctx, stored, slices.Clone(items)); err != nil {
 		return nil, &unopened{err}
 	}
 	values := make(map[secrets.Name]secrets.Value, len(items))
@@ -136,15 +138,12 @@ const callTimeout = 30 * time.Second
 
 // call makes one call of a driver under a timeout that does not outlast our
 // lease. A panic is an error of the driver.
-func (a actor) call(ctx context.Context, op string, timeout time.Duration, do func(context.Context) error) (err error) {
+func (e *Engine) call(ctx context.Context, a actor, target, op string, timeout time.Duration, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, min(timeout, time.Until(a.term)))
 	defer cancel()
-	defer func() {
-		if recover() != nil {
-			err = &provider.Error{Op: op, Code: provider.Internal}
-		}
-	}()
-	return driverError(op, do(ctx))
+	heard := e.calling(ctx, target)
+	defer heard()
+	return driverError(op, safely(op, func() error { return do(ctx) }))
 }
 
 // batch returns how many of the rows from start on go to a driver at once: those
@@ -152,11 +151,21 @@ func (a actor) call(ctx context.Context, op string, timeout time.Duration, do fu
 func (e *Engine) batch(rows []*Row) int {
 	n := 1
 	if driver := e.config.Targets[rows[0].Target]; driver != nil {
-		for n < len(rows) && n < driver.Capabilities().Concurrency && rows[n].Target == rows[0].Target {
+		for n < len(rows) && n < capabilities(driver).Concurrency && rows[n].Target == rows[0].Target {
 			n++
 		}
 	}
 	return n
+}
+
+// capabilities are a driver's, or none if it panics: the call that follows fails
+// by itself then.
+func capabilities(driver provider.Provider) (c provider.Capabilities) {
+	_ = safely("capabilities", func() error {
+		c = driver.Capabilities()
+		return nil
+	})
+	return c
 }
 
 // each calls do for each row at once and returns their errors.
@@ -164,7 +173,7 @@ func each(rows []*Row, do func(*Row) error) []error {
 	errs := make([]error, len(rows))
 	var group sync.WaitGroup
 	for i, row := range rows {
-		group.Go(func() { errs[i] = do(row) })
+		group.Go(func() { errs[i] = safely("stage", func() error { return do(row) }) })
 	}
 	group.Wait()
 	return errs

@@ -3,6 +3,8 @@ package stage
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,24 +21,27 @@ type Config struct {
 	// stuck and stays visible; nothing is deleted elsewhere.
 	Targets map[string]provider.Provider
 
-	// Open unseals versions. The engine destroys the values after use. The text of
-	// its error is not passed on.
-	Open func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error)
+	// Open unseals the versions of items of a run, as the ledger has it. The engine
+	// destroys the values after use. The text of its error is not passed on.
+	Open func(context.Context, Run, []provider.Item) (map[secrets.Pin]secrets.Value, error)
 
 	// Alive, if not nil, tells whether a run whose time is over is still under
 	// way; an error, a panic, or no answer in 10 seconds keeps it until MaxNeed is
-	// over. It is called on a goroutine of its own. If nil, such a run is taken for
-	// ended.
+	// over, and after the latter a sweep asks no more. It is called on a goroutine
+	// of its own. If nil, such a run is taken for ended.
 	Alive func(context.Context, secrets.RunID) (bool, error)
 
 	// Intact, if not nil, tells whether the ledger holds all that was ever
-	// committed to it: nil if it does, an error if it is an older copy, or if
-	// nobody can say. A sweep asks before it removes an object that carries the
-	// installation's mark and that the ledger never heard of: what a restored
-	// backup has forgotten may be in use. If nil, sweeps remove no such object.
+	// committed to it: nil if it does, [ErrOlder] if it is an older copy, another
+	// error if nobody can say, as is a panic or no answer in 10 seconds. A sweep
+	// asks, once, before it removes an object that carries the installation's mark
+	// and that the ledger never heard of, since what a restored backup has
+	// forgotten may be in use; if nil, sweeps remove no such object. It also asks
+	// before it ends a run whose time is over: an older copy has forgotten
+	// renewals, and keeps such a run unless Alive says that it has ended.
 	Intact func(context.Context) error
 
-	Lease   time.Duration // of an actor; 2 minutes if zero
+	Lease   time.Duration // of an actor, at most MaxLease; 2 minutes if zero
 	Need    time.Duration // how long a run needs its secrets unless renewed; 24 hours if zero. Renew at least twice in it
 	MaxNeed time.Duration // how long at most after its start; 30 days if zero
 	MaskFor time.Duration // how long its versions stay pinned after its end; 1 hour if zero
@@ -49,10 +54,9 @@ type Config struct {
 type Engine struct {
 	config Config
 
-	mu    sync.Mutex
-	swept bool      // a sweep has begun
-	spare time.Time // until when overdue runs are spared after an outage, by the ledger's clock
-	owed  []secrets.Event
+	mu     sync.Mutex
+	owed   []secrets.Event
+	silent map[string]silence // by target
 }
 
 // New returns an engine, or a *secrets.InvalidError that names what is missing
@@ -87,10 +91,14 @@ func New(c Config) (*Engine, error) {
 			*d.value = d.zero
 		}
 	}
+	if c.Lease > MaxLease {
+		return nil, &secrets.InvalidError{Field: "config.lease", Rule: "may not exceed an hour"}
+	}
 	if c.Need > c.MaxNeed {
 		return nil, &secrets.InvalidError{Field: "config.need", Rule: "may not exceed maxneed"}
 	}
-	return &Engine{config: c}, nil
+	c.Targets = maps.Clone(c.Targets)
+	return &Engine{config: c, silent: map[string]silence{}}, nil
 }
 
 // Receipt tells what was staged where for a run, and what became of it. It holds
@@ -100,8 +108,8 @@ type Receipt struct {
 	Rows []Row
 }
 
-// Gone reports whether the run is closed: every object was proven absent, or
-// left to another installation.
+// Gone reports whether the run is closed: every object was proven absent, left to
+// another installation, or given up by [Engine.Disown].
 func (r Receipt) Gone() bool { return r.Run.Phase == Closed }
 
 // Left returns the rows that are not over.
@@ -128,20 +136,33 @@ func (e *Engine) Renew(ctx context.Context, id secrets.RunID, ev ...secrets.Even
 	return e.config.Ledger.Need(ctx, id, e.config.Need, e.config.MaxNeed, ev...)
 }
 
-// References returns how to refer to what these rows say is staged now.
+// References returns how to refer to what these rows say is staged now, at targets
+// that are where they were.
 func (e *Engine) References(rows []Row) []provider.Reference {
 	var refs []provider.Reference
 	for _, row := range rows {
-		driver := e.config.Targets[row.Target]
-		if row.State != Created || driver == nil {
-			continue
-		}
-		for _, ref := range driver.References(row.Object, row.ID) {
-			ref.Target = row.Target
-			refs = append(refs, ref)
-		}
+		of, _ := e.refer(row) // a driver that panics refers to nothing
+		refs = append(refs, of...)
 	}
 	return refs
+}
+
+func (e *Engine) refer(row Row) (refs []provider.Reference, err error) {
+	driver := e.config.Targets[row.Target]
+	if row.State != Created || driver == nil {
+		return nil, nil
+	}
+	err = safely("references", func() error {
+		if driver.Location() == row.Location {
+			refs = driver.References(row.Object, row.ID)
+		}
+		return nil
+	})
+	refs = slices.Clone(refs)
+	for i := range refs {
+		refs[i].Target = row.Target
+	}
+	return refs, err
 }
 
 // event is one about an object. It names a secret where the object has just one;
@@ -155,6 +176,16 @@ func event(action secrets.Action, outcome secrets.Outcome, caller, reason string
 		ev.Name, ev.Pin = row.Object.Items[0].Name, row.Object.Items[0].Pin
 	}
 	return ev
+}
+
+// safely calls what is a driver's or a host's. A panic is an error of theirs.
+func safely(op string, do func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &provider.Error{Op: op, Code: provider.Internal}
+		}
+	}()
+	return do()
 }
 
 // driverError is what a driver's error becomes before anybody hears it: its code,

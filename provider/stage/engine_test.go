@@ -116,14 +116,14 @@ func newFixture(t *testing.T, n int, p *platform) *fixture {
 	var err error
 	f.Engine, err = stage.New(stage.Config{
 		Ledger: f.ledger, Targets: map[string]provider.Provider{"cloud": p},
-		Open: func(_ context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(_ context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 			values := map[secrets.Pin]secrets.Value{}
-			for _, pin := range pins {
+			for _, item := range items {
 				v, err := secrets.NewValue([]byte(rand.Text()))
 				if err != nil {
 					return nil, err
 				}
-				values[pin] = v
+				values[item.Pin] = v
 			}
 			return values, nil
 		},
@@ -361,7 +361,7 @@ func TestAStagerWhoseLeaseIsOverByItsOwnClockGetsNoValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 1, &platform{slow: 3 * time.Minute})
 		engine, err := stage.New(stage.Config{Ledger: patient{f.ledger}, Targets: map[string]provider.Provider{"cloud": f.platform},
-			Open: func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+			Open: func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 				t.Error("values were asked for")
 				return nil, errors.New("no values")
 			}})
@@ -422,7 +422,9 @@ func TestASweepReachesEveryDueRunAlsoBehindManyThatFail(t *testing.T) {
 		begin("behind", "cloud")
 		time.Sleep(time.Minute)
 		engine, err := stage.New(stage.Config{Ledger: stubborn{f.ledger}, Targets: map[string]provider.Provider{"cloud": f.platform},
-			Open: func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) { return nil, nil }})
+			Open: func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+				return nil, nil
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -441,7 +443,9 @@ func TestNextTimeATargetIsBackWhatWasStuckIsRemoved(t *testing.T) {
 		}
 		moved := &platform{}
 		without, err := stage.New(stage.Config{Ledger: f.ledger, Targets: map[string]provider.Provider{"cloud": elsewhere{moved}},
-			Open: func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) { return nil, nil }})
+			Open: func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+				return nil, nil
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,14 +20,14 @@ func (f *fixture) with(t *testing.T, driver provider.Provider, change ...func(*s
 	t.Helper()
 	c := stage.Config{
 		Ledger: f.ledger, Targets: map[string]provider.Provider{"cloud": driver},
-		Open: func(_ context.Context, pins []secrets.Pin) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(_ context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 			values := map[secrets.Pin]secrets.Value{}
-			for _, pin := range pins {
+			for _, item := range items {
 				v, err := secrets.NewValue([]byte("x"))
 				if err != nil {
 					return nil, err
 				}
-				values[pin] = v
+				values[item.Pin] = v
 			}
 			return values, nil
 		},
@@ -404,7 +404,9 @@ func TestALaunchFailsThatCanNotUnsealAndTheTextOfTheKeyServiceIsNotPassedOn(t *t
 				f := newFixture(t, 1, &platform{})
 				sealed := errors.New("the key service says " + rand.Text())
 				e := f.with(t, driver(f.platform), func(c *stage.Config) {
-					c.Open = func(context.Context, []secrets.Pin) (map[secrets.Pin]secrets.Value, error) { return nil, sealed }
+					c.Open = func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+						return nil, sealed
+					}
 				})
 				_, err := e.Stage(t.Context(), f.run, f.rows, nil, nil)
 				if !errors.Is(err, sealed) || strings.Contains(err.Error(), sealed.Error()) {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -47,78 +46,101 @@ const listTimeout = 5 * time.Minute
 func (e *Engine) backstop(ctx context.Context, w *sweep, mark [16]byte) error {
 	var failures []error
 	for _, target := range slices.Sorted(maps.Keys(e.config.Targets)) {
-		driver := e.config.Targets[target]
-		lister, can := driver.(provider.Lister)
+		lister, can := e.config.Targets[target].(provider.Lister)
 		if !can {
 			continue
 		}
-		listed, err := list(ctx, lister, mark)
+		names, err := e.list(ctx, target, lister, mark)
 		failures = append(failures, err)
-		for page := range slices.Chunk(listed, knownPage) {
-			failures = append(failures, e.compare(ctx, w, target, driver, page))
+		for page := range slices.Chunk(names, knownPage) {
+			failures = append(failures, e.compare(ctx, w, target, mark, page))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// list reads what carries the mark, as far as it can be read.
-func list(ctx context.Context, lister provider.Lister, mark [16]byte) (listed []provider.Object, err error) {
-	const op = "list"
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	defer func() {
-		if recover() != nil {
-			err = &provider.Error{Op: op, Code: provider.Internal}
-		}
-	}()
-	for o, err := range lister.List(ctx, mark) {
-		if err != nil {
-			return listed, driverError(op, err)
-		}
-		if o.Mark == mark {
-			listed = append(listed, o)
-		}
+// list reads the names of what carries the mark, as far as they can be read. It
+// does not wait for a driver that does not come back.
+func (e *Engine) list(ctx context.Context, target string, lister provider.Lister, mark [16]byte) ([]string, error) {
+	if e.isSilent(target) {
+		return nil, errSilent
 	}
-	return listed, nil
+	type answer struct {
+		names []string
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		var a answer
+		a.names, a.err = e.listed(ctx, target, lister, mark)
+		answers <- a
+	}()
+	timer := time.NewTimer(listTimeout + overdueBy)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		return a.names, a.err
+	case <-timer.C:
+		return nil, errSilent
+	}
+}
+
+func (e *Engine) listed(ctx context.Context, target string, lister provider.Lister, mark [16]byte) (names []string, err error) {
+	a := actor{term: time.Now().Add(listTimeout)}
+	err = e.call(ctx, a, target, "list", listTimeout, func(ctx context.Context) error {
+		for o, err := range lister.List(ctx, mark) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
+			if o.Mark == mark {
+				names = append(names, o.Name)
+			}
+		}
+		return nil
+	})
+	return names, err
 }
 
 // compare quarantines those listed objects that no row answers for.
-func (e *Engine) compare(ctx context.Context, w *sweep, target string, driver provider.Provider, listed []provider.Object) error {
-	names := make([]string, len(listed))
-	for i, o := range listed {
-		names[i] = o.Name
-	}
-	known, err := e.config.Ledger.Known(ctx, driver.Location(), names)
+func (e *Engine) compare(ctx context.Context, w *sweep, target string, mark [16]byte, names []string) error {
+	known, err := e.config.Ledger.Known(ctx, names)
 	if err != nil {
 		return err
 	}
 	var failures []error
-	for _, o := range listed {
-		state, heard := known[o.Name]
+	for _, name := range names {
+		state, heard := known[name]
 		switch {
 		case heard && !state.Over() || state == Released:
 			continue
-		case w.Found == maxFound:
-			w.ReportOnly = "more was found than one sweep takes on"
+		case w.report.Found == maxFound:
+			w.report.ReportOnly = "more was found than one sweep takes on"
 			return errors.Join(failures...)
+		case e.isSilent(target):
+			return errors.Join(append(failures, errSilent)...)
 		}
 		outcome := outcomeUnknown
 		if heard {
 			outcome = outcomeBack
 		}
-		failures = append(failures, e.quarantine(ctx, w, target, driver, o, outcome))
+		failures = append(failures, safely("list", func() error {
+			return e.quarantine(ctx, w, target, provider.Object{Name: name, Mark: mark}, outcome)
+		}))
 	}
 	return errors.Join(failures...)
 }
 
 // quarantine records a listed object if it is really there: lists show what is
 // gone for a while.
-func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, driver provider.Provider, o provider.Object, outcome string) error {
+func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, o provider.Object, outcome string) error {
 	var presence provider.Presence
 	var id string
-	o.Stage = ""
-	probing := actor{term: time.Now().Add(callTimeout)}
-	err := probing.call(ctx, "probe", callTimeout, func(ctx context.Context) (err error) {
+	driver := e.config.Targets[target]
+	a := actor{term: time.Now().Add(callTimeout)}
+	err := e.call(ctx, a, target, "probe", callTimeout, func(ctx context.Context) (err error) {
 		presence, id, err = driver.Probe(ctx, o)
 		return err
 	})
@@ -136,38 +158,34 @@ func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, driver
 		return nil
 	}
 	if err == nil {
-		w.Found++
+		w.report.Found++
 	}
 	return err
 }
 
 // sweepFound removes an object that an earlier sweep has quarantined, or says why
 // it stays.
-func (e *Engine) sweepFound(ctx context.Context, w *sweep, run Run) (Receipt, error) {
-	stored, rows, err := e.config.Ledger.Load(ctx, run.ID)
-	if err != nil {
-		return Receipt{}, err
-	}
-	receipt := Receipt{stored, rows}
+func (e *Engine) sweepFound(ctx context.Context, w *sweep, run Run, rows []Row, s *swept) {
+	s.receipt = Receipt{run, rows}
 	if len(rows) == 1 && rows[0].State == Quarantined {
 		if !rows[0].Intent.Before(w.start) { // found since this sweep began
-			return receipt, nil
+			return
 		}
-		known, err := e.config.Ledger.Known(ctx, rows[0].Location, []string{rows[0].Object.Name})
+		known, err := e.config.Ledger.Known(ctx, []string{rows[0].Object.Name})
 		if err != nil {
-			return receipt, err
+			s.err = err
+			return
 		}
 		if known[rows[0].Object.Name] != Quarantined { // somebody answers for it after all
-			return e.Disown(ctx, run.ID, rows[0].Target, w.caller)
+			s.receipt, s.err = e.Disown(ctx, run.ID, rows[0].Target, w.caller)
+			return
 		}
-		if why := w.stays(ctx, run); why != "" {
-			w.Quarantined++
-			w.ReportOnly = why
-			return receipt, nil
+		if s.stays = w.stays(ctx, run); s.stays != "" {
+			return
 		}
-		w.spent++
+		s.spent = true
 	}
-	return e.resume(ctx, run, w.caller)
+	s.receipt, s.err = e.resume(ctx, run, w.caller)
 }
 
 // stays returns why a sweep does not remove a quarantined object, or "". One
@@ -190,27 +208,9 @@ func (w *sweep) stays(ctx context.Context, run Run) string {
 	return ""
 }
 
-// errIntact hides the host's own error text.
-var errIntact = errors.New("stage: the host could not say whether the ledger is intact")
-
-// intactOnce asks the host, at most once a sweep.
-func (e *Engine) intactOnce() func(context.Context) error {
-	var once sync.Once
-	err := errIntact
-	return func(ctx context.Context) error {
-		once.Do(func() {
-			defer func() { _ = recover() }() // err stays
-			if e.config.Intact != nil && e.config.Intact(ctx) == nil {
-				err = nil
-			}
-		})
-		return err
-	}
-}
-
 // Disown gives up what a run has at a target and can't be removed, or is in
-// quarantine: Stuck and Quarantined objects become Released, and the run is
-// closed if nothing else is left of it. It is for what will never be reached
+// quarantine: objects that need help ([Row.NeedsHelp]) become Released, and the run
+// is closed if nothing else is left of it. It is for what will never be reached
 // again, such as a cluster that was shut down, or is somebody else's after all:
 // whatever is still there stays there. An event tells who took that decision.
 //
@@ -225,7 +225,7 @@ func (e *Engine) Disown(ctx context.Context, id secrets.RunID, target, caller st
 	left := false
 	for i := range rows {
 		row := &rows[i]
-		if row.Target == target && (row.State == Stuck || row.State == Quarantined) {
+		if row.Target == target && row.NeedsHelp() {
 			row.State, row.Gone, row.Next = Released, a.now(), time.Time{}
 			changed = append(changed, *row)
 			events = append(events, event(secrets.ActionDisown, secrets.Done, caller, "", a.run, *row))

@@ -234,9 +234,9 @@ func TestAnOperatorRemovesWhatIsInQuarantineAtOnceOrGivesItUp(t *testing.T) {
 				}
 				var r stage.Receipt
 				if disown {
-					r, err = e.Disown(t.Context(), runs[0].ID, "cloud", "operator:x")
+					r, err = e.Disown(t.Context(), runs[0], "cloud", "operator:x")
 				} else {
-					r, err = e.Unstage(t.Context(), runs[0].ID, "operator:x", "looked")
+					r, err = e.Unstage(t.Context(), runs[0], "operator:x", "looked")
 				}
 				if _, there := l.made["lost"]; err != nil || there != disown || !r.Gone() {
 					t.Errorf("%v, still there: %t, %+v", err, there, r)
@@ -261,7 +261,7 @@ func TestWhatIsBackAfterItWasGoneAndIsDisownedStaysDisowned(t *testing.T) {
 		if err != nil || len(runs) != 1 {
 			t.Fatalf("%+v, %v", runs, err)
 		}
-		if _, err := e.Disown(t.Context(), runs[0].ID, "cloud", "operator:x"); err != nil {
+		if _, err := e.Disown(t.Context(), runs[0], "cloud", "operator:x"); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {

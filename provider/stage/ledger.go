@@ -96,6 +96,7 @@ type Run struct {
 	Workspace secrets.Scope
 	Caller    string // who launched it, as events name callers
 	Request   []byte // keyed digest of the launch request, to tell a retry from another request
+	Chosen    []byte // keyed digest of what was chosen for it, to tell a run that was altered in the database
 	Items     []Item
 	Phase     Phase
 	Outcome   string // as the host told when it ended the run
@@ -124,6 +125,17 @@ type Row struct {
 	Code     provider.Code
 }
 
+// StuckAfter is how many failed attempts in a row make an object count as stuck,
+// though trying again may help.
+const StuckAfter = 6
+
+// NeedsHelp reports whether an operator is to look: the object is Stuck or
+// Quarantined, or what is to be done about it has failed StuckAfter times in a
+// row.
+func (r Row) NeedsHelp() bool {
+	return !r.State.Over() && (r.State == Stuck || r.State == Quarantined || r.Attempts >= StuckAfter)
+}
+
 // Terms are the times granted to a new run, counted from the commit.
 type Terms struct {
 	Lease time.Duration // for the actor
@@ -139,15 +151,29 @@ type Closing struct {
 	// the actor's lease has passed, or Active and Needed has passed. ErrHeld
 	// otherwise. So no renewal is lost to a sweep that looked a moment earlier.
 	Overdue bool
+
+	// Staging, if not zero, is an epoch: it ends the run only if it is Staging under
+	// that epoch at the commit. ErrFenced otherwise, for an unknown run, too.
+	Staging uint64
+}
+
+// MaxLease bounds leases. One that seems to last longer was granted while the
+// clock was wrong, and counts as over.
+const MaxLease = time.Hour
+
+// Held reports whether an actor's lease runs at this time of the ledger's.
+func (r Run) Held(now time.Time) bool {
+	return now.Before(r.Actor) && !r.Actor.After(now.Add(MaxLease))
 }
 
 // Stats is what a ledger tells of itself.
 type Stats struct {
 	Now          time.Time // by the ledger's clock
-	LastSweep    time.Time // zero if there was none
+	LastSweep    time.Time // when a sweep last ended; zero if none did
+	Resumed      time.Time // since when there are sweeps again after none had begun for a while; zero before the first
 	OldestStaged time.Time // the earliest Intent of an object that is not over; zero if there is none
 	Staged       int       // objects that are not over
-	Stuck        int       // of these, those in state Stuck
+	Stuck        int       // of these, those that need help, but for those in quarantine
 	Quarantined  int       // of these, those in state Quarantined
 	Empty        bool      // no run ever began
 }
@@ -177,7 +203,7 @@ var (
 type Ledger interface {
 	// Begin opens a run in phase Staging with epoch 1 and its rows in state
 	// Intent, pins the version of every item, and marks each secret as used now
-	// by this run. Run.ID, Workspace, Caller, Request and Items are the
+	// by this run. Run.ID, Workspace, Caller, Request, Chosen and Items are the
 	// caller's, as are Target, Location and Object of each row; the ledger sets
 	// the rest and answers the run. ErrRunID if the id was ever seen, a
 	// tombstone's included; ErrMoved if an item's version is not its secret's
@@ -189,8 +215,8 @@ type Ledger interface {
 	Load(ctx context.Context, id secrets.RunID) (Run, []Row, error)
 
 	// Take makes the caller the actor of a run for the lease: the epoch grows by
-	// one. ErrHeld while the lease of another runs, ErrNoRun if there is no such
-	// run.
+	// one. ErrHeld while the lease of another runs ([Run.Held]), ErrNoRun if there
+	// is no such run.
 	Take(ctx context.Context, id secrets.RunID, lease time.Duration) (Run, error)
 
 	// Advance moves a run from r.Phase to the phase to, renews the actor's lease,
@@ -212,8 +238,8 @@ type Ledger interface {
 	// with no rows, that bars a later Begin. It answers the run and its rows.
 	End(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
 
-	// Due returns up to n runs, the longest due first, for which something is to
-	// be done now:
+	// Due returns the ids of up to n runs, the longest due first, for which
+	// something was to be done at a moment, such as that at which a sweep began:
 	//   - Staging whose actor's lease is over;
 	//   - Active that are needed no longer; or whose actor's lease is over and that
 	//     have a row with Next in the past that is neither Intent, nor Created, nor
@@ -222,7 +248,7 @@ type Ledger interface {
 	//     with Next in the past, or no row that is not over;
 	//   - Closed that still pin their versions and whose Masked is in the past.
 	// Its cost grows with what is due, not with what the ledger has seen.
-	Due(ctx context.Context, n int) ([]Run, error)
+	Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error)
 
 	// Release drops the pins of a Closed run whose Masked is in the past, and
 	// the versions that nobody pins any more and that are not current. For
@@ -240,24 +266,30 @@ type Ledger interface {
 	// secret.
 	UsedBy(ctx context.Context, id secrets.ID) ([]Run, error)
 
+	// Sweeping records that a sweep begins now, and answers what the ledger holds.
+	// If none had begun for longer than gap, or ever, sweeping has been resumed now:
+	// Stats.Resumed tells that time to all sweeps until the next such gap.
+	Sweeping(ctx context.Context, gap time.Duration) (Stats, error)
+
 	// Swept records that a sweep ended now.
 	Swept(ctx context.Context, ev ...secrets.Event) error
 
-	// Known answers the state of each object, named by its name on the platform
-	// at this location, that ever had a row; of several rows the [Foremost].
-	Known(ctx context.Context, l provider.Location, names []string) (map[string]State, error)
+	// Known answers the state of each object, named by its name on the platform,
+	// that ever had a row; of several rows the [Foremost]. The location is not
+	// asked: a place that is reached by another path is the same place.
+	Known(ctx context.Context, names []string) (map[string]State, error)
 
 	// Found records an object that nobody answers for: under r, a run of its own
 	// in phase Ending with epoch 1 that has no items, and the row in state
 	// Quarantined. Run.ID and Outcome are the caller's, as are Target, Location,
 	// Object and ID of the row; the ledger sets the rest, Actor, Ended and Masked
-	// to now. ErrHeld, and no change, if an object of this name at this location
-	// has a row that is not over; ErrRunID if the run's id was ever seen.
+	// to now. ErrHeld, and no change, if an object of this name has a row that is
+	// not over; ErrRunID if the run's id was ever seen.
 	Found(ctx context.Context, r Run, row Row, ev ...secrets.Event) error
 
-	// Stuck returns up to n runs whose ids come after the given one and that have
-	// an object in state Stuck or Quarantined, in the order of their ids.
-	Stuck(ctx context.Context, after secrets.RunID, n int) ([]Run, error)
+	// Stuck returns the ids of up to n runs that come after the given one and have
+	// an object that needs help ([Row.NeedsHelp]), in their order.
+	Stuck(ctx context.Context, after secrets.RunID, n int) ([]secrets.RunID, error)
 
 	// Stats answers what the ledger holds.
 	Stats(ctx context.Context) (Stats, error)

@@ -22,13 +22,20 @@ const maxOwed = 10_000
 // it makes it without them: a log that can't be written must not keep a secret
 // where it is. That they could not be recorded is another error than that the
 // commit failed.
-func (e *Engine) proceed(ctx context.Context, ev []secrets.Event, commit func([]secrets.Event) error) (unrecorded, err error) {
+//
+// again says that a commit which was made before records nothing when it is made
+// again.
+func (e *Engine) proceed(ctx context.Context, ev []secrets.Event, again bool, commit func([]secrets.Event) error) (unrecorded, err error) {
 	err = commit(ev)
 	if err == nil || len(ev) == 0 || ctx.Err() != nil || answered(err) {
 		return nil, err
 	}
 	// An error says nothing of whether the commit was made. Making it again is
-	// harmless: what it had to say is said by then, or it is fenced.
+	// harmless: what it had to say is said by then, or it is fenced. Where that
+	// includes the events, they are tried once more.
+	if again && commit(ev) == nil {
+		return nil, nil
+	}
 	if commit(nil) != nil {
 		return nil, err
 	}
@@ -43,7 +50,7 @@ func (e *Engine) proceedOwing(ctx context.Context, ev []secrets.Event, commit fu
 	owed := e.owed
 	e.owed = nil
 	e.mu.Unlock()
-	unrecorded, err = e.proceed(ctx, append(owed[:len(owed):len(owed)], ev...), commit)
+	unrecorded, err = e.proceed(ctx, append(owed[:len(owed):len(owed)], ev...), false, commit)
 	if err != nil {
 		e.owe(owed)
 	}

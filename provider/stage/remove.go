@@ -14,7 +14,6 @@ import (
 const (
 	retryBase  = 10 * time.Second
 	retryLimit = time.Hour
-	stuckAfter = 6 // failed attempts in a row, where trying again may help
 )
 
 // Unstage ends a run and removes its objects: after success, failure or
@@ -35,7 +34,7 @@ func (e *Engine) Unstage(ctx context.Context, id secrets.RunID, caller, outcome 
 func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Closing, ev ...secrets.Event) (Receipt, error) {
 	var run Run
 	var rows []Row
-	unrecorded, err := e.proceed(ctx, ev, func(ev []secrets.Event) (err error) {
+	unrecorded, err := e.proceed(ctx, ev, true, func(ev []secrets.Event) (err error) {
 		run, rows, err = e.config.Ledger.End(ctx, id, c, ev...)
 		return err
 	})
@@ -112,9 +111,10 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 				return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
 			}
 			if err != nil {
-				e.postpone(a, row, err)
-				failures = append(failures, err)
-				events = append(events, event(secrets.ActionRemove, secrets.Failed, caller, string(row.Code), a.run, *row))
+				if e.postpone(a, row, err) {
+					failures = append(failures, err)
+					events = append(events, event(secrets.ActionRemove, secrets.Failed, caller, string(row.Code), a.run, *row))
+				}
 			} else if row.State.Over() {
 				events = append(events, event(secrets.ActionRemove, secrets.Done, caller, "", a.run, *row))
 			}
@@ -188,6 +188,9 @@ func (e *Engine) step(ctx context.Context, a actor, row *Row) error {
 	if driver == nil || driver.Location() != row.Location {
 		return &provider.Error{Op: "remove", Code: NoTarget}
 	}
+	if e.isSilent(row.Target) {
+		return errSilent
+	}
 	if row.State == Created && a.run.Phase == Active {
 		rest := a.left(row.Object.Items)
 		if cutter, can := driver.(provider.Withdrawer); can && len(rest) > 0 {
@@ -203,7 +206,7 @@ func (e *Engine) pull(ctx context.Context, a actor, cutter provider.Withdrawer, 
 	object := row.Object
 	object.Items, object.Epoch = rest, a.run.Epoch
 	var o opening
-	err := a.call(ctx, "withdraw", callTimeout, func(ctx context.Context) error {
+	err := e.call(ctx, a, row.Target, "withdraw", callTimeout, func(ctx context.Context) error {
 		return cutter.Withdraw(ctx, object, row.ID, e.opener(a, rest, &o))
 	})
 	o.destroy()
@@ -214,6 +217,8 @@ func (e *Engine) pull(ctx context.Context, a actor, cutter provider.Withdrawer, 
 		return errOpen
 	case err != nil:
 		return err
+	case !o.asked: // it can't hold the rest
+		return &provider.Error{Op: "withdraw", Code: provider.Internal}
 	}
 	row.Object, row.Attempts, row.Code, row.Next = object, 0, "", time.Time{}
 	return nil
@@ -233,7 +238,7 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	}
 	var presence provider.Presence
 	look := func() error {
-		return a.call(ctx, "probe", callTimeout, func(ctx context.Context) error {
+		return e.call(ctx, a, row.Target, "probe", callTimeout, func(ctx context.Context) error {
 			found, id, err := driver.Probe(ctx, object)
 			if presence = found; err == nil && found == provider.Present {
 				row.ID, row.Absent = id, time.Time{}
@@ -249,8 +254,8 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	}
 	// Without a horizon a look may show less than there is to remove, such as what
 	// a crash left half made.
-	if row.ID != "" || horizon == 0 && presence != provider.Foreign {
-		err := a.call(ctx, "remove", callTimeout, func(ctx context.Context) error {
+	if row.ID != "" || presence == provider.Present || horizon == 0 && presence != provider.Foreign {
+		err := e.call(ctx, a, row.Target, "remove", callTimeout, func(ctx context.Context) error {
 			return driver.Remove(ctx, object, row.ID)
 		})
 		if err != nil {
@@ -262,10 +267,18 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 		return err
 	}
 	now := a.now()
+	if row.Absent.After(now) { // seen under a clock that was wrong
+		row.Absent = now
+	}
+	if presence != provider.Absent && presence != provider.Foreign && presence != provider.Pending {
+		if row.State != Stuck {
+			row.State = Deleting
+		}
+		row.Absent = time.Time{}
+		return errStill
+	}
 	row.Attempts, row.Code = 0, ""
 	switch {
-	case presence == provider.Present || presence == provider.Unknown:
-		row.State, row.Next = Deleting, now.Add(backoff(retryBase, 1, retryLimit))
 	case presence == provider.Pending:
 		// It is gone in minutes or in days: the longer it takes, the rarer the looks.
 		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(min(max(now.Sub(a.run.Ended)/4, retryBase), retryLimit))
@@ -283,23 +296,34 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	return nil
 }
 
+// errStill stands for an object that is there after it was removed. Where there is
+// a horizon a look may be stale, and that is no failure until it has been so
+// for as long as [StuckAfter] attempts take.
+var errStill = &provider.Error{Op: "remove", Code: provider.Unavailable}
+
 // looks is how often what was seen absent is looked for until it counts as gone,
 // so that what lands late does not stay until the last of them.
 const looks = 5
 
-// postpone records a failed attempt. An object that nobody but an operator can
-// help is Stuck: visible as such, and tried again all the same. One that can't be
-// cut down is to go as a whole, at once.
-func (e *Engine) postpone(a actor, row *Row, err error) {
+// postpone records a failed attempt, and reports whether anybody need hear of it.
+// An object that nobody but an operator can help is Stuck: visible as such, and
+// tried again all the same. One that its driver can't cut down is to go as a
+// whole, at once; but not since its platform was away, or the key service, for the
+// others that it holds are in use.
+func (e *Engine) postpone(a actor, row *Row, err error) (failed bool) {
 	row.Attempts++
 	row.Code = codeOf(err)
 	row.Next = a.now().Add(backoff(retryBase, row.Attempts, retryLimit))
-	if errors.Is(err, errOpen) || transient(row.Code) && row.Attempts < stuckAfter {
-		return
-	}
-	if row.State == Created && row.Code != NoTarget {
-		row.State, row.Attempts, row.Next = Deleting, 0, time.Time{}
-	} else if row.State != Created {
+	switch {
+	case transient(row.Code) && row.Attempts < StuckAfter:
+		driver := e.config.Targets[row.Target]
+		return err != errStill || driver != nil && capabilities(driver).Horizon == 0
+	case row.State != Created:
 		row.State = Stuck
+	case row.Code == NoTarget:
+		row.Attempts = max(row.Attempts, StuckAfter)
+	case !transient(row.Code):
+		row.State, row.Attempts, row.Next = Deleting, 0, time.Time{}
 	}
+	return true
 }

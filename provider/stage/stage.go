@@ -27,13 +27,16 @@ func (e *Engine) Plan(run secrets.RunID, mark [16]byte, targets map[string][]pro
 		if len(targets[name]) == 0 {
 			continue
 		}
-		objects, err := driver.Plan(run, slices.Clone(targets[name]), nonce)
+		err := safely("plan", func() error {
+			objects, err := driver.Plan(run, slices.Clone(targets[name]), nonce)
+			for _, o := range objects {
+				o.Mark, o.Run, o.Epoch = mark, run, 1
+				rows = append(rows, Row{Target: name, Location: driver.Location(), Object: o})
+			}
+			return err
+		})
 		if err != nil {
 			return nil, driverError("plan", err)
-		}
-		for _, o := range objects {
-			o.Stage, o.Token, o.Mark, o.Run, o.Epoch = nonce(), token(), mark, run, 1
-			rows = append(rows, Row{Target: name, Location: driver.Location(), Object: o})
 		}
 	}
 	return rows, nil
@@ -60,41 +63,97 @@ func token() string {
 // ErrRunID if the run's id was ever used, ErrMoved if a chosen version is no
 // longer current: nothing was committed then. ErrFenced if the run was ended
 // meanwhile, ErrRevoked if one of its secrets was revoked.
+//
+// If the commit that makes the run Active succeeds and nobody can tell, not even
+// when it is read again, the run stays as it is: what is staged may have been
+// handed out by whoever repeated the launch.
 func (e *Engine) Stage(ctx context.Context, run Run, rows []Row, begun, staged []secrets.Event) ([]provider.Reference, error) {
 	rows = slices.Clone(rows)
 	for i := range rows {
+		if err := e.reachable(rows[i]); err != nil {
+			return nil, err
+		}
+		// Of its own in every call, so that each can tell its rows from another's.
+		rows[i].Object.Stage, rows[i].Object.Token = nonce(), token()
 		rows[i].Object.Expires = time.Now().Add(e.config.MaxNeed).UTC()
 	}
 	a, err := e.begin(ctx, run, rows, begun)
 	if err != nil {
 		return nil, err
 	}
+	closing := Closing{Outcome: "launch failed", MaskFor: e.config.MaskFor, Staging: a.run.Epoch}
+	var refs []provider.Reference
 	if err = e.createAll(ctx, &a, rows); err == nil {
-		for _, row := range rows {
-			staged = append(staged, event(secrets.ActionStage, secrets.Done, a.run.Caller, "", a.run, row))
-		}
-		var active Run
-		active, err = e.config.Ledger.Advance(ctx, a.run, Active, 0, rows, staged...)
-		if err == nil && slices.ContainsFunc(active.Items, func(it Item) bool { return it.Revoked }) {
-			err = ErrRevoked
-		}
-		if err == nil {
-			return e.References(rows), nil
-		}
+		refs, err = e.publish(ctx, a, rows, staged)
 	}
-	return nil, errors.Join(err, e.abandon(ctx, a.run))
+	if err == nil {
+		return refs, nil
+	}
+	if errors.Is(err, ErrRevoked) {
+		closing.Staging = 0 // it is Active, and has lost what it was to have
+	}
+	return nil, errors.Join(err, e.abandon(ctx, a.run, closing))
+}
+
+// reachable returns an error unless a planned row's target is where it is to be
+// staged.
+func (e *Engine) reachable(row Row) error {
+	driver := e.config.Targets[row.Target]
+	if driver == nil {
+		return &secrets.InvalidError{Field: "rows", Rule: "name a target that is not configured"}
+	}
+	return safely("stage", func() error {
+		if driver.Location() != row.Location {
+			return &secrets.InvalidError{Field: "rows", Rule: "were planned for another location of their target"}
+		}
+		return nil
+	})
+}
+
+// publish records that all objects are created, and answers the references.
+func (e *Engine) publish(ctx context.Context, a actor, rows []Row, staged []secrets.Event) (refs []provider.Reference, err error) {
+	staged = slices.Clone(staged)
+	for _, row := range rows {
+		of, err := e.refer(row)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, of...)
+		staged = append(staged, event(secrets.ActionStage, secrets.Done, a.run.Caller, "", a.run, row))
+	}
+	active, err := e.config.Ledger.Advance(ctx, a.run, Active, 0, rows, staged...)
+	if err != nil && !answered(err) {
+		active, err = e.wasPublished(ctx, a.run, err)
+	}
+	if err == nil && slices.ContainsFunc(active.Items, func(it Item) bool { return it.Revoked }) {
+		err = ErrRevoked
+	}
+	return refs, err
+}
+
+// wasPublished reads what became of a commit whose outcome is not known.
+func (e *Engine) wasPublished(ctx context.Context, run Run, failure error) (Run, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Lease)
+	defer cancel()
+	stored, _, err := e.config.Ledger.Load(ctx, run.ID)
+	if err == nil && stored.Phase == Active && stored.Epoch == run.Epoch {
+		return stored, nil
+	}
+	return Run{}, failure
 }
 
 // abandon ends a run whose launch failed. Its commit is tried for as long as a
 // lease lasts: nobody else knows yet that the run has failed.
-func (e *Engine) abandon(ctx context.Context, run Run) error {
+func (e *Engine) abandon(ctx context.Context, run Run, closing Closing) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Lease)
 	defer cancel()
-	closing := Closing{Outcome: "launch failed", MaskFor: e.config.MaskFor}
 	for attempt := 1; ; attempt++ {
 		_, _, err := e.config.Ledger.End(ctx, run.ID, closing)
 		if err == nil {
 			break
+		}
+		if errors.Is(err, ErrFenced) { // others act on it: it is Active after all, or theirs
+			return nil
 		}
 		if wait(ctx, backoff(100*time.Millisecond, attempt, 5*time.Second)) != nil {
 			return err
@@ -166,9 +225,12 @@ func (e *Engine) create(ctx context.Context, a actor, row *Row) error {
 			return ErrFenced
 		}
 		var o opening
-		timeout := cmp.Or(driver.Capabilities().CreateTimeout, callTimeout)
-		err := a.call(ctx, op, timeout, func(ctx context.Context) (err error) {
+		timeout := cmp.Or(capabilities(driver).CreateTimeout, callTimeout)
+		err := e.call(ctx, a, row.Target, op, timeout, func(ctx context.Context) (err error) {
 			row.ID, err = driver.Create(ctx, row.Object, e.opener(a, row.Object.Items, &o))
+			if err == nil && row.ID == "" {
+				err = &provider.Error{Op: op, Code: provider.Internal} // what has no id can't be told from another
+			}
 			return err
 		})
 		o.destroy()

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -43,29 +44,25 @@ const sweepBatch = 100
 func (e *Engine) Sweep(ctx context.Context, caller string, mark [16]byte, ev ...secrets.Event) (Report, error) {
 	w, err := e.begun(ctx, caller)
 	if err != nil {
-		return w.Report, err
+		return Report{}, err
 	}
 	seen := map[secrets.RunID]bool{}
 	for {
-		due, err := e.config.Ledger.Due(ctx, sweepBatch+len(seen))
+		// What comes due meanwhile is the next sweep's.
+		due, err := e.config.Ledger.Due(ctx, w.start, sweepBatch+len(seen))
 		if err != nil {
-			return w.Report, w.failed(err)
+			return w.report, w.failed(err)
 		}
 		fresh := 0
-		for _, run := range due {
-			if seen[run.ID] {
+		for _, id := range due {
+			if seen[id] {
 				continue
 			}
-			seen[run.ID] = true
+			seen[id] = true
 			fresh++
-			began := w.now()
-			receipt, err := e.sweepRun(ctx, &w, run)
-			if err != nil && !beaten(err) {
-				w.failures = append(w.failures, err)
-			}
-			w.count(receipt, began)
+			w.add(e.sweepInTime(ctx, w, id))
 			if err := ctx.Err(); err != nil {
-				return w.Report, w.failed(err)
+				return w.report, w.failed(err)
 			}
 		}
 		if fresh == 0 {
@@ -73,24 +70,27 @@ func (e *Engine) Sweep(ctx context.Context, caller string, mark [16]byte, ev ...
 		}
 	}
 	if mark != ([16]byte{}) {
-		if err := e.backstop(ctx, &w, mark); err != nil {
-			return w.Report, w.failed(err)
+		if err := e.backstop(ctx, w, mark); err != nil {
+			return w.report, w.failed(err)
 		}
 	}
 	unrecorded, err := e.proceedOwing(ctx, ev, func(ev []secrets.Event) error { return e.config.Ledger.Swept(ctx, ev...) })
-	return w.Report, w.failed(errors.Join(unrecorded, err))
+	return w.report, w.failed(errors.Join(unrecorded, err))
 }
 
-// sweep is one sweep under way.
+// sweep is one sweep under way. What it does for one run has no other way to
+// change it than by its answer, since that may come too late.
 type sweep struct {
-	Report
-	caller   string
-	start    time.Time // by the ledger's clock
-	seen     time.Time // when we saw it, by ours
-	stats    Stats
-	intact   func(context.Context) error // asked once
-	spent    int                         // quarantined objects that were let go
+	report   Report
+	spent    int // quarantined objects that were let go
 	failures []error
+
+	caller string
+	start  time.Time // by the ledger's clock
+	seen   time.Time // when we saw it, by ours
+	stats  Stats
+	intact func(context.Context) error // asked once
+	deaf   *atomic.Bool                // the host did not say in time whether a run is alive
 }
 
 func (w *sweep) failed(err error) error { return errors.Join(append(w.failures, err)...) }
@@ -98,62 +98,118 @@ func (w *sweep) failed(err error) error { return errors.Join(append(w.failures, 
 // now is the ledger's time.
 func (w *sweep) now() time.Time { return w.start.Add(time.Since(w.seen)) }
 
-// begun reads the ledger's clock, and finds out, at this engine's first sweep,
-// whether all sweeping had stopped for so long that launchers, too, may only be
-// coming back now.
-func (e *Engine) begun(ctx context.Context, caller string) (sweep, error) {
-	stats, err := e.config.Ledger.Stats(ctx)
+// swept is what a sweep did for one run.
+type swept struct {
+	receipt Receipt
+	began   time.Time
+	err     error
+
+	ended, kept bool
+	stays       string // why what was found is still there, if it is
+	spent       bool
+}
+
+func (w *sweep) add(s swept) {
+	w.report.Runs++
+	if s.ended {
+		w.report.Ended++
+	}
+	if s.kept {
+		w.report.Kept++
+	}
+	if s.spent {
+		w.spent++
+	}
+	if s.stays != "" {
+		w.report.ReportOnly = s.stays
+	}
+	if s.stays != "" && s.receipt.Run.found() {
+		w.report.Quarantined++
+	}
+	if s.err != nil && !beaten(s.err) {
+		w.failures = append(w.failures, s.err)
+	}
+	w.report.count(s.receipt, s.began)
+}
+
+// begun begins a sweep. Half of what a run is granted without any sweep is an
+// outage, after which launchers, too, may only be coming back now.
+func (e *Engine) begun(ctx context.Context, caller string) (*sweep, error) {
+	stats, err := e.config.Ledger.Sweeping(ctx, e.config.Need/2)
 	if err != nil {
-		return sweep{}, err
+		return nil, err
 	}
-	w := sweep{caller: caller, start: stats.Now, seen: time.Now(), stats: stats, intact: e.intactOnce()}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.swept && (stats.LastSweep.IsZero() || stats.Now.Sub(stats.LastSweep) > e.config.Need/2) {
-		e.spare = stats.Now.Add(e.config.Grace)
+	return &sweep{caller: caller, start: stats.Now, seen: time.Now(), stats: stats, intact: e.intactOnce(), deaf: new(atomic.Bool)}, nil
+}
+
+// sweepInTime does what is due for one run, or gives up waiting for it: a driver
+// that does not come back must not keep a sweep from the others. What goes on
+// without us is fenced by its lease, which is over then.
+func (e *Engine) sweepInTime(ctx context.Context, w *sweep, id secrets.RunID) swept {
+	view := *w // what we change while nobody waits for the answer
+	answers := make(chan swept, 1)
+	go func() {
+		var s swept
+		s.err = safely("sweep", func() error {
+			s = e.sweepRun(ctx, &view, id)
+			return s.err
+		})
+		answers <- s
+	}()
+	timer := time.NewTimer(e.config.Lease + callTimeout)
+	defer timer.Stop()
+	select {
+	case s := <-answers:
+		return s
+	case <-timer.C:
+		return swept{err: errSilent, began: w.now()}
 	}
-	e.swept = true
-	return w, nil
 }
 
 // sweepRun does what is due for one run. ErrHeld and ErrFenced mean that another
 // actor was faster, which is as good.
-func (e *Engine) sweepRun(ctx context.Context, w *sweep, run Run) (Receipt, error) {
-	w.Runs++
-	switch run.Phase {
-	case Staging:
-		return e.overdue(ctx, w, run, "launcher was lost")
-	case Active:
-		if w.now().Before(run.Needed) {
-			return e.resume(ctx, run, w.caller) // something was revoked
-		}
-		if keep, err := e.alive(ctx, w, run); keep || err != nil {
-			w.Kept++
-			receipt, resumed := e.resume(ctx, run, w.caller)
-			return receipt, errors.Join(err, resumed)
-		}
-		return e.overdue(ctx, w, run, "time was over")
-	case Ending:
-		if run.found() {
-			return e.sweepFound(ctx, w, run)
-		}
-		return e.resume(ctx, run, w.caller)
-	default:
-		return Receipt{Run: run}, e.config.Ledger.Release(ctx, run.ID)
+func (e *Engine) sweepRun(ctx context.Context, w *sweep, id secrets.RunID) (s swept) {
+	s.began = w.now()
+	run, rows, err := e.config.Ledger.Load(ctx, id)
+	if err != nil {
+		s.err = err
+		return s
 	}
+	switch {
+	case run.Phase == Staging || run.Phase == Active && !w.now().Before(run.Needed):
+		e.sweepOverdue(ctx, w, run, &s)
+	case run.Phase == Ending && run.found():
+		e.sweepFound(ctx, w, run, rows, &s)
+	case run.Phase != Closed:
+		s.receipt, s.err = e.resume(ctx, run, w.caller)
+	default:
+		s.receipt, s.err = Receipt{Run: run}, e.config.Ledger.Release(ctx, run.ID)
+	}
+	return s
 }
 
-// overdue ends a run if its time is still over at the commit.
-func (e *Engine) overdue(ctx context.Context, w *sweep, run Run, outcome string) (Receipt, error) {
+// sweepOverdue ends a run whose launcher or whose time has gone, if it is not to
+// be kept and its time is still over at the commit.
+func (e *Engine) sweepOverdue(ctx context.Context, w *sweep, run Run, s *swept) {
+	keep, err := e.keeps(ctx, w, run, s)
+	if keep {
+		s.kept = true
+		if run.Phase == Active { // something may have been revoked
+			s.receipt, s.err = e.resume(ctx, run, w.caller)
+		}
+		s.err = errors.Join(err, s.err)
+		return
+	}
+	outcome := "time was over"
+	if run.Phase == Staging {
+		outcome = "launcher was lost"
+	}
 	closing := Closing{Outcome: outcome, MaskFor: e.config.MaskFor, Overdue: true}
-	receipt, err := e.end(ctx, run.ID, w.caller, closing, secrets.Event{
+	s.receipt, s.err = e.end(ctx, run.ID, w.caller, closing, secrets.Event{
 		Caller: w.caller, Action: secrets.ActionComplete, Outcome: secrets.Done, Reason: outcome,
 		Scope: run.Workspace, Run: run.ID,
 	})
-	if receipt.Run.Phase >= Ending {
-		w.Ended++
-	}
-	return receipt, err
+	s.ended = s.receipt.Run.Phase >= Ending
 }
 
 // beaten reports whether err says only that another actor was faster.
@@ -178,20 +234,31 @@ func (e *Engine) resume(ctx context.Context, run Run, caller string) (Receipt, e
 	return e.settle(ctx, a, rows, caller, true)
 }
 
-// alive reports whether an overdue run is to be kept since it may still need its
-// secrets. In doubt it does, but not beyond MaxNeed.
-func (e *Engine) alive(ctx context.Context, w *sweep, run Run) (bool, error) {
+// keeps reports whether an overdue run is to be kept since it may still need its
+// secrets. In doubt it is, but not beyond MaxNeed.
+func (e *Engine) keeps(ctx context.Context, w *sweep, run Run, s *swept) (bool, error) {
 	if !w.now().Before(run.Started.Add(e.config.MaxNeed)) {
 		return false, nil
 	}
-	if e.config.Alive == nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return w.now().Before(e.spare), nil
+	older := errors.Is(w.intact(ctx), ErrOlder)
+	switch {
+	case older:
+		s.stays = "the ledger is an older copy"
+	case run.Phase == Staging:
+		return false, nil // its launcher's lease was a matter of minutes
 	}
-	alive, err := e.askAlive(ctx, run.ID)
+	if e.config.Alive == nil {
+		return older || w.now().Before(w.stats.Resumed.Add(e.config.Grace)), nil
+	}
+	alive, err := e.askAlive(ctx, w, run.ID)
 	if err != nil || !alive {
+		if err == nil {
+			s.stays = ""
+		}
 		return err != nil, err
+	}
+	if run.Phase == Staging {
+		return true, nil
 	}
 	until, err := e.Renew(ctx, run.ID, secrets.Event{
 		Caller: w.caller, Action: secrets.ActionRenew, Outcome: secrets.Done, Reason: "the host says it is under way",
@@ -200,44 +267,8 @@ func (e *Engine) alive(ctx context.Context, w *sweep, run Run) (bool, error) {
 	if errors.Is(err, ErrEnded) { // it has just ended by itself
 		return false, nil
 	}
-	return w.now().Before(until), err
+	return err != nil || w.now().Before(until), err
 }
-
-// askAlive asks the host. A hook that does not come back keeps its goroutine
-// until it does.
-func (e *Engine) askAlive(ctx context.Context, id secrets.RunID) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
-	defer cancel()
-	type answer struct {
-		alive bool
-		err   error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		got := answer{err: errAlive}
-		defer func() {
-			if recover() != nil {
-				got = answer{err: errAlive}
-			}
-			answers <- got
-		}()
-		got.alive, got.err = e.config.Alive(ctx, id)
-	}()
-	select {
-	case got := <-answers:
-		if got.err != nil {
-			return false, errAlive
-		}
-		return got.alive, nil
-	case <-ctx.Done():
-		return false, errAlive
-	}
-}
-
-const aliveTimeout = 10 * time.Second
-
-// errAlive hides the host's own error text.
-var errAlive = errors.New("stage: the host could not say whether a run is alive")
 
 // count adds a run's objects as they stand now; of those that are gone, what was
 // seen so since began.

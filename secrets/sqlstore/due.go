@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
@@ -76,13 +77,13 @@ func (t *tx) earliest(run secrets.RunID, match string, args ...any) (next sql.Nu
 }
 
 // Due implements [stage.Ledger].
-func (s *Store) Due(ctx context.Context, n int) ([]stage.Run, error) {
+func (s *Store) Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error) {
 	if n <= 0 {
 		return nil, ctx.Err()
 	}
-	var all []stage.Run
+	var all []secrets.RunID
 	err := s.read(ctx, "due", func(t *tx) (err error) {
-		all, err = t.runs(`SELECT `+runColumns+` FROM run WHERE due IS NOT NULL AND due <= ? ORDER BY due, id LIMIT ?`, stamp(t.now), n)
+		all, err = t.ids(`SELECT id FROM run WHERE due IS NOT NULL AND due <= ? ORDER BY due, id LIMIT ?`, stamp(at), n)
 		return err
 	})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -13,9 +12,9 @@ import (
 // leaves.
 
 // Known implements [stage.Ledger].
-func (s *Store) Known(ctx context.Context, l provider.Location, names []string) (map[string]stage.State, error) {
+func (s *Store) Known(ctx context.Context, names []string) (map[string]stage.State, error) {
 	known := make(map[string]stage.State)
-	err := s.read(ctx, "known", func(t *tx) error { return t.known(l, names, known) })
+	err := s.read(ctx, "known", func(t *tx) error { return t.known(names, known) })
 	if err != nil {
 		return nil, err
 	}
@@ -23,10 +22,10 @@ func (s *Store) Known(ctx context.Context, l provider.Location, names []string) 
 }
 
 // known puts the state of each object that ever had a row into known.
-func (t *tx) known(l provider.Location, names []string, known map[string]stage.State) error {
+func (t *tx) known(names []string, known map[string]stage.State) error {
 	for start := 0; start < len(names); start += inChunk {
 		chunk := names[start:min(start+inChunk, len(names))]
-		args := []any{l.Kind, l.Account, l.Place}
+		var args []any
 		for _, n := range chunk {
 			args = append(args, n)
 		}
@@ -38,7 +37,7 @@ func (t *tx) known(l provider.Location, names []string, known map[string]stage.S
 				known[name] = state
 			}
 			return err
-		}, `SELECT name, state FROM object WHERE kind = ? AND account = ? AND at = ? AND name IN (`+placeholders(len(chunk))+`)`,
+		}, `SELECT name, state FROM object WHERE name IN (`+placeholders(len(chunk))+`)`,
 			args...); err != nil {
 			return err
 		}
@@ -60,7 +59,7 @@ func (s *Store) Found(ctx context.Context, r stage.Run, row stage.Row, ev ...sec
 			return stage.ErrRunID
 		}
 		known := make(map[string]stage.State)
-		if err := t.known(row.Location, []string{row.Object.Name}, known); err != nil {
+		if err := t.known([]string{row.Object.Name}, known); err != nil {
 			return err
 		}
 		if state, found := known[row.Object.Name]; found && !state.Over() {
@@ -83,15 +82,14 @@ func (s *Store) Found(ctx context.Context, r stage.Run, row stage.Row, ev ...sec
 }
 
 // Stuck implements [stage.Ledger].
-func (s *Store) Stuck(ctx context.Context, after secrets.RunID, n int) ([]stage.Run, error) {
+func (s *Store) Stuck(ctx context.Context, after secrets.RunID, n int) ([]secrets.RunID, error) {
 	if n <= 0 {
 		return nil, ctx.Err()
 	}
-	var all []stage.Run
+	var all []secrets.RunID
 	err := s.read(ctx, "stuck", func(t *tx) (err error) {
-		all, err = t.runs(`SELECT `+runColumns+` FROM run WHERE id > ?
-			AND id IN (SELECT run FROM object WHERE state IN (?, ?) AND `+notOver+`) ORDER BY id LIMIT ?`,
-			after.String(), stage.Stuck, stage.Quarantined, n)
+		all, err = t.ids(`SELECT DISTINCT run FROM object WHERE run > ? AND (state IN (?, ?) OR attempts >= ?) AND `+notOver+` ORDER BY run LIMIT ?`,
+			after.String(), stage.Stuck, stage.Quarantined, stage.StuckAfter, n)
 		return err
 	})
 	if err != nil {
@@ -103,31 +101,40 @@ func (s *Store) Stuck(ctx context.Context, after secrets.RunID, n int) ([]stage.
 // Stats implements [stage.Ledger].
 func (s *Store) Stats(ctx context.Context) (stage.Stats, error) {
 	var st stage.Stats
-	err := s.read(ctx, "stats", func(t *tx) error {
-		st.Now = t.now
-		if _, err := t.one([]any{stampIn{&st.LastSweep}, &st.Empty}, `SELECT swept, begun = 0 FROM installation`); err != nil {
-			return err
-		}
-		return t.each(func(row scanner) error {
-			var state stage.State
-			var oldest time.Time
-			var n int
-			err := row.Scan(&state, stampIn{&oldest}, &n)
-			if st.Staged == 0 || oldest.Before(st.OldestStaged) {
-				st.OldestStaged = oldest
-			}
-			st.Staged += n
-			switch state {
-			case stage.Stuck:
-				st.Stuck = n
-			case stage.Quarantined:
-				st.Quarantined = n
-			}
-			return err
-		}, `SELECT state, min(intent), count(*) FROM object WHERE `+notOver+` GROUP BY state`)
+	err := s.read(ctx, "stats", func(t *tx) (err error) {
+		st, err = t.stats()
+		return err
 	})
 	if err != nil {
 		return stage.Stats{}, err
 	}
 	return st, nil
+}
+
+func (t *tx) stats() (stage.Stats, error) {
+	st := stage.Stats{Now: t.now}
+	if _, err := t.one([]any{stampIn{&st.LastSweep}, stampIn{&st.Resumed}, &st.Empty},
+		`SELECT swept, resumed, begun = 0 FROM installation`); err != nil {
+		return stage.Stats{}, err
+	}
+	err := t.each(func(row scanner) error {
+		var state stage.State
+		var oldest time.Time
+		var n, failing int
+		err := row.Scan(&state, stampIn{&oldest}, &n, &failing)
+		if st.Staged == 0 || oldest.Before(st.OldestStaged) {
+			st.OldestStaged = oldest
+		}
+		st.Staged += n
+		switch state {
+		case stage.Quarantined:
+			st.Quarantined = n
+		case stage.Stuck:
+			st.Stuck += n
+		default:
+			st.Stuck += failing
+		}
+		return err
+	}, `SELECT state, min(intent), count(*), sum(attempts >= ?) FROM object WHERE `+notOver+` GROUP BY state`, stage.StuckAfter)
+	return st, err
 }

@@ -42,11 +42,16 @@ func (s *Store) Installation(ctx context.Context, home string) (secrets.Installa
 func (s *Store) Adopt(ctx context.Context, home string, cloned bool, ev ...secrets.Event) (secrets.Installation, error) {
 	var in secrets.Installation
 	err := s.write(ctx, "adopt", func(t *tx) error {
-		if _, err := t.exec(`UPDATE installation SET home = ?, generation = generation + 1`, home); err != nil {
+		var at string
+		var before bool
+		if _, err := t.one([]any{&at, &before}, `SELECT home, cloned FROM installation`); err != nil {
 			return err
 		}
-		if cloned {
-			if err := t.leaveToOriginal(); err != nil {
+		switch {
+		case at == home && before != cloned:
+			return errAtHome
+		case at != home:
+			if err := t.adopt(home, cloned); err != nil {
 				return err
 			}
 		}
@@ -58,6 +63,15 @@ func (s *Store) Adopt(ctx context.Context, home string, cloned bool, ev ...secre
 		return err
 	})
 	return in, err
+}
+
+var errAtHome = &secrets.InvalidError{Field: "cloned", Rule: "can't be changed while the database is at home here"}
+
+func (t *tx) adopt(home string, cloned bool) error {
+	if _, err := t.exec(`UPDATE installation SET home = ?, cloned = ?, generation = generation + 1`, home, cloned); err != nil || !cloned {
+		return err
+	}
+	return t.leaveToOriginal()
 }
 
 // leaveToOriginal makes the copied ledger's objects somebody else's, and ends

@@ -35,7 +35,7 @@ func (s *Store) Begin(ctx context.Context, r stage.Run, rows []stage.Row, terms 
 			return stage.ErrRunID
 		}
 		if err := t.addRun(stage.Run{
-			ID: r.ID, Workspace: r.Workspace, Caller: r.Caller, Request: r.Request, Items: r.Items,
+			ID: r.ID, Workspace: r.Workspace, Caller: r.Caller, Request: r.Request, Chosen: r.Chosen, Items: r.Items,
 			Phase: stage.Staging, Epoch: 1, Actor: t.after(terms.Lease), Started: t.now, Needed: t.after(terms.Need), Pinned: true,
 		}); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (s *Store) change(ctx context.Context, op string, id secrets.RunID, ev []se
 // Take implements [stage.Ledger].
 func (s *Store) Take(ctx context.Context, id secrets.RunID, lease time.Duration) (stage.Run, error) {
 	return s.change(ctx, "take", id, nil, func(t *tx, r *stage.Run) error {
-		if t.now.Before(r.Actor) {
+		if r.Held(t.now) {
 			return stage.ErrHeld
 		}
 		r.Epoch++
@@ -200,6 +200,8 @@ func (s *Store) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev .
 		case r.Phase == stage.Ending || r.Phase == stage.Closed:
 			rows, err = t.rows(id)
 			return err
+		case c.Staging != 0 && (r.Phase != stage.Staging || r.Epoch != c.Staging):
+			return stage.ErrFenced
 		case c.Overdue && !overdue(r, t.now):
 			return stage.ErrHeld
 		case unknown:
@@ -319,6 +321,24 @@ func (s *Store) UsedBy(ctx context.Context, id secrets.ID) ([]stage.Run, error) 
 		return nil, err
 	}
 	return all, nil
+}
+
+// Sweeping implements [stage.Ledger].
+func (s *Store) Sweeping(ctx context.Context, gap time.Duration) (stage.Stats, error) {
+	var st stage.Stats
+	err := s.write(ctx, "sweeping", func(t *tx) (err error) {
+		now := stamp(t.now)
+		if _, err := t.exec(`UPDATE installation SET resumed = CASE WHEN sweeping = 0 OR ? - sweeping > ? THEN ? ELSE resumed END, sweeping = ?`,
+			now, gap.Microseconds(), now, now); err != nil {
+			return err
+		}
+		st, err = t.stats()
+		return err
+	})
+	if err != nil {
+		return stage.Stats{}, err
+	}
+	return st, nil
 }
 
 // Swept implements [stage.Ledger].

@@ -7,7 +7,7 @@ import (
 
 // How a run and its rows are read and written.
 
-const runColumns = `id, kind, scope, caller, request, items, phase, outcome, epoch, actor, started, needed, ended, masked, pinned`
+const runColumns = `id, kind, scope, caller, request, chosen, items, phase, outcome, epoch, actor, started, needed, ended, masked, pinned`
 
 // runs returns the runs of a query.
 func (t *tx) runs(query string, args ...any) ([]stage.Run, error) {
@@ -15,7 +15,7 @@ func (t *tx) runs(query string, args ...any) ([]stage.Run, error) {
 	err := t.each(func(row scanner) error {
 		var r stage.Run
 		var items []itemJSON
-		err := row.Scan(textIn{&r.ID}, &r.Workspace.Kind, &r.Workspace.ID, &r.Caller, bytesIn{&r.Request}, listIn[itemJSON]{&items},
+		err := row.Scan(textIn{&r.ID}, &r.Workspace.Kind, &r.Workspace.ID, &r.Caller, bytesIn{&r.Request}, bytesIn{&r.Chosen}, listIn[itemJSON]{&items},
 			&r.Phase, &r.Outcome, numberIn[uint64]{&r.Epoch}, stampIn{&r.Actor}, stampIn{&r.Started}, stampIn{&r.Needed},
 			stampIn{&r.Ended}, stampIn{&r.Masked}, &r.Pinned)
 		for _, j := range items {
@@ -27,6 +27,18 @@ func (t *tx) runs(query string, args ...any) ([]stage.Run, error) {
 			r.Items = append(r.Items, it)
 		}
 		all = append(all, r)
+		return err
+	}, query, args...)
+	return all, err
+}
+
+// ids returns the ids of a query's runs.
+func (t *tx) ids(query string, args ...any) ([]secrets.RunID, error) {
+	var all []secrets.RunID
+	err := t.each(func(row scanner) error {
+		var id secrets.RunID
+		err := row.Scan(textIn{&id})
+		all = append(all, id)
 		return err
 	}, query, args...)
 	return all, err
@@ -50,8 +62,8 @@ func (t *tx) addRun(r stage.Run) error {
 	for i, it := range r.Items {
 		items[i] = itemOut(it.Item, it.Scope)
 	}
-	_, err := t.exec(`INSERT INTO run (`+runColumns+`, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
-		r.ID.String(), r.Workspace.Kind, r.Workspace.ID, r.Caller, bytesOut(r.Request), listOut(items),
+	_, err := t.exec(`INSERT INTO run (`+runColumns+`, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
+		r.ID.String(), r.Workspace.Kind, r.Workspace.ID, r.Caller, bytesOut(r.Request), bytesOut(r.Chosen), listOut(items),
 		r.Phase, r.Outcome, int64(r.Epoch), stamp(r.Actor), stamp(r.Started), stamp(r.Needed), stamp(r.Ended), stamp(r.Masked), r.Pinned)
 	return err
 }

@@ -262,4 +262,18 @@ CREATE TABLE link (
 	seq INTEGER PRIMARY KEY,
 	sum BLOB    NOT NULL
 ) STRICT;
+`, `
+-- A place may be reached by another path than before: what is found there is
+-- asked for by its name alone.
+DROP INDEX object_name;
+CREATE INDEX object_name ON object (name);
+
+-- When a sweep last began, and since when there are sweeps again after a gap;
+-- whether the database was adopted as a clone.
+ALTER TABLE installation ADD COLUMN sweeping INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE installation ADD COLUMN resumed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE installation ADD COLUMN cloned INTEGER NOT NULL DEFAULT 0;
+
+-- The keyed digest of what was chosen for a run.
+ALTER TABLE run ADD COLUMN chosen BLOB NOT NULL DEFAULT x'';
 `}

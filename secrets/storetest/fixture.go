@@ -137,9 +137,18 @@ func (f *fixture) stats() stage.Stats {
 // due returns the ids that Due answers.
 func (f *fixture) due() []string {
 	f.Helper()
-	runs, err := f.Due(f.ctx, 100)
+	runs, err := f.Due(f.ctx, f.clock.Now(), 100)
 	f.ok(err)
-	return ids(runs)
+	return words(runs)
+}
+
+// words are ids as they are written in tests.
+func words(ids []secrets.RunID) []string {
+	all := []string{}
+	for _, id := range ids {
+		all = append(all, id.String())
+	}
+	return all
 }
 
 func parseName(s string) secrets.Name {
@@ -237,7 +246,7 @@ const (
 // begin begins a run with n objects.
 func (f *fixture) begin(id string, n int, of ...secrets.Record) stage.Run {
 	f.Helper()
-	r, err := f.Begin(f.ctx, stage.Run{ID: parseRun(id), Workspace: workspace, Caller: "ann", Request: []byte{9}, Items: items(of...)},
+	r, err := f.Begin(f.ctx, stage.Run{ID: parseRun(id), Workspace: workspace, Caller: "ann", Request: []byte{9}, Chosen: []byte{8}, Items: items(of...)},
 		rows(id, n), stage.Terms{Lease: lease, Need: need})
 	f.ok(err)
 	return r

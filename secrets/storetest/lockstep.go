@@ -190,7 +190,7 @@ func (m *machine) drawRows(t *rapid.T, run secrets.RunID) []stage.Row {
 }
 
 func (m *machine) begin(t *rapid.T) {
-	r := stage.Run{ID: drawRun(t), Workspace: workspace, Caller: "ann", Request: []byte{1}}
+	r := stage.Run{ID: drawRun(t), Workspace: workspace, Caller: "ann", Request: []byte{1}, Chosen: []byte{2}}
 	for range rapid.IntRange(0, 2).Draw(t, "items") {
 		id := drawID(t)
 		if k, ok := m.model.secrets[id]; ok && !k.deleted || rapid.IntRange(0, 4).Draw(t, "bad item") == 0 {
@@ -268,7 +268,10 @@ func (m *machine) found(t *rapid.T) {
 
 func (m *machine) note(t *rapid.T) {
 	ev := m.drawEvents(t)
-	switch kind := pick(t, "kind", "record", "swept", "record", "swept", "adopt", "adopt a clone"); kind {
+	switch kind := pick(t, "kind", "record", "swept", "record", "swept", "sweeping", "sweeping", "adopt", "adopt a clone"); kind {
+	case "sweeping":
+		gap := pick(t, "gap", 0, time.Second, time.Hour)
+		m.both(t, kind, func(b Backend) (any, error) { return b.Sweeping(m.ctx, gap) })
 	case "record":
 		m.both(t, kind, func(b Backend) (any, error) { return nil, b.Record(m.ctx, ev...) })
 	case "swept":
@@ -301,12 +304,11 @@ func (m *machine) ask(t *rapid.T) {
 	key, n := drawKey(t), rapid.IntRange(0, 3).Draw(t, "n")
 	m.both(t, "behind", func(b Backend) (any, error) { return b.Behind(m.ctx, key, pins[0], n) })
 	m.both(t, "count behind", func(b Backend) (any, error) { return b.CountBehind(m.ctx, key) })
-	m.both(t, "due", func(b Backend) (any, error) { return b.Due(m.ctx, n) })
+	at := m.clock.Now().Add(pick(t, "at", -time.Minute, 0, time.Minute))
+	m.both(t, "due", func(b Backend) (any, error) { return b.Due(m.ctx, at, n) })
 	m.both(t, "stuck", func(b Backend) (any, error) { return b.Stuck(m.ctx, secrets.RunID{}, n) })
-	place := here
-	place.Place = pick(t, "place", "/a", "/b")
 	m.both(t, "known", func(b Backend) (any, error) {
-		known, err := b.Known(m.ctx, place, []string{"o1", "o2"})
+		known, err := b.Known(m.ctx, []string{"o1", "o2"})
 		return [2]stage.State{known["o1"], known["o2"]}, err
 	})
 	names := rapid.SliceOfN(rapid.Custom(drawName), 0, 3).Draw(t, "names")
@@ -345,7 +347,7 @@ func (m *machine) ask(t *rapid.T) {
 
 // check compares the records, the runs and what is due.
 func (m *machine) check(t *rapid.T) {
-	m.both(t, "due", func(b Backend) (any, error) { return b.Due(m.ctx, 100) })
+	m.both(t, "due", func(b Backend) (any, error) { return b.Due(m.ctx, m.clock.Now(), 100) })
 	m.both(t, "all records", func(b Backend) (any, error) { return b.Behind(m.ctx, 99, secrets.Pin{}, 100) })
 	for id := range m.model.runs {
 		m.both(t, "run "+id.String(), func(b Backend) (any, error) {

@@ -25,6 +25,9 @@ type Memory struct {
 
 	mu           sync.Mutex
 	installation secrets.Installation
+	cloned       bool      // as it was adopted last
+	sweeping     time.Time // when a sweep last began
+	resumed      time.Time
 	swept        time.Time
 	secrets      map[secrets.ID]known
 	versions     map[secrets.Pin]secrets.Record // without what known has
@@ -137,6 +140,8 @@ func (m *Memory) Installation(ctx context.Context, home string) (secrets.Install
 	return m.installation, nil
 }
 
+var errAtHome = &secrets.InvalidError{Field: "cloned", Rule: "can't be changed while the database is at home here"}
+
 // Adopt implements [secrets.Store].
 func (m *Memory) Adopt(ctx context.Context, home string, cloned bool, ev ...secrets.Event) (secrets.Installation, error) {
 	now, err := m.enter(ctx)
@@ -144,7 +149,14 @@ func (m *Memory) Adopt(ctx context.Context, home string, cloned bool, ev ...secr
 		return secrets.Installation{}, err
 	}
 	defer m.mu.Unlock()
-	m.installation.Home = home
+	if m.installation.Home == home {
+		if cloned != m.cloned {
+			return secrets.Installation{}, errAtHome
+		}
+		m.record(now, ev)
+		return m.installation, nil
+	}
+	m.installation.Home, m.cloned = home, cloned
 	m.installation.Generation++
 	if cloned {
 		_, _ = rand.Read(m.installation.Mark[:])

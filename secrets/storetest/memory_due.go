@@ -43,32 +43,32 @@ func (m *Memory) isDue(r stage.Run, now time.Time) bool {
 }
 
 // Due implements [stage.Ledger].
-func (m *Memory) Due(ctx context.Context, n int) ([]stage.Run, error) {
-	now, err := m.enter(ctx)
+func (m *Memory) Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error) {
+	_, err := m.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	var due []stage.Run
+	var due []secrets.RunID
 	since := make(map[secrets.RunID]time.Time)
 	for id, r := range m.runs {
-		if !m.isDue(r, now) {
+		if !m.isDue(r, at) {
 			continue
 		}
 		// It became due at one of these moments: the first at which it was.
-		moments := []time.Time{{}, r.Actor, r.Needed, r.Masked, now}
+		moments := []time.Time{{}, r.Actor, r.Needed, r.Masked, at}
 		for _, row := range m.rows[id] {
 			moments = append(moments, row.Next)
 		}
 		slices.SortFunc(moments, time.Time.Compare)
 		since[id] = moments[slices.IndexFunc(moments, func(t time.Time) bool { return m.isDue(r, t) })]
-		due = append(due, cloneRun(r))
+		due = append(due, id)
 	}
-	slices.SortFunc(due, func(a, b stage.Run) int {
-		if c := since[a.ID].Compare(since[b.ID]); c != 0 {
+	slices.SortFunc(due, func(a, b secrets.RunID) int {
+		if c := since[a].Compare(since[b]); c != 0 {
 			return c
 		}
-		return strings.Compare(a.ID.String(), b.ID.String())
+		return strings.Compare(a.String(), b.String())
 	})
 	return due[:max(0, min(n, len(due)))], nil
 }

@@ -4,17 +4,17 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // known returns the state of an object that ever had a row.
-func (m *Memory) known(l provider.Location, name string) (state stage.State, found bool) {
+func (m *Memory) known(name string) (state stage.State, found bool) {
 	for _, rows := range m.rows {
 		for _, r := range rows {
-			if r.Location == l && r.Object.Name == name && (!found || stage.Foremost(r.State, state) == r.State) {
+			if r.Object.Name == name && (!found || stage.Foremost(r.State, state) == r.State) {
 				state, found = r.State, true
 			}
 		}
@@ -23,14 +23,14 @@ func (m *Memory) known(l provider.Location, name string) (state stage.State, fou
 }
 
 // Known implements [stage.Ledger].
-func (m *Memory) Known(ctx context.Context, l provider.Location, names []string) (map[string]stage.State, error) {
+func (m *Memory) Known(ctx context.Context, names []string) (map[string]stage.State, error) {
 	if _, err := m.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	known := make(map[string]stage.State)
 	for _, name := range names {
-		if state, found := m.known(l, name); found {
+		if state, found := m.known(name); found {
 			known[name] = state
 		}
 	}
@@ -50,7 +50,7 @@ func (m *Memory) Found(ctx context.Context, r stage.Run, row stage.Row, ev ...se
 	if _, used := m.runs[r.ID]; used {
 		return stage.ErrRunID
 	}
-	if state, found := m.known(row.Location, row.Object.Name); found && !state.Over() {
+	if state, found := m.known(row.Object.Name); found && !state.Over() {
 		return stage.ErrHeld
 	}
 	if _, _, used := m.rowOf(row.Object.Stage); used {
@@ -65,20 +65,18 @@ func (m *Memory) Found(ctx context.Context, r stage.Run, row stage.Row, ev ...se
 }
 
 // Stuck implements [stage.Ledger].
-func (m *Memory) Stuck(ctx context.Context, after secrets.RunID, n int) ([]stage.Run, error) {
+func (m *Memory) Stuck(ctx context.Context, after secrets.RunID, n int) ([]secrets.RunID, error) {
 	if _, err := m.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	var stuck []stage.Run
-	for id, r := range m.runs {
-		if id.String() > after.String() && slices.ContainsFunc(m.rows[id], func(row stage.Row) bool {
-			return row.State == stage.Stuck || row.State == stage.Quarantined
-		}) {
-			stuck = append(stuck, cloneRun(r))
+	var stuck []secrets.RunID
+	for id, rows := range m.rows {
+		if id.String() > after.String() && slices.ContainsFunc(rows, stage.Row.NeedsHelp) {
+			stuck = append(stuck, id)
 		}
 	}
-	slices.SortFunc(stuck, func(a, b stage.Run) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	slices.SortFunc(stuck, func(a, b secrets.RunID) int { return strings.Compare(a.String(), b.String()) })
 	return stuck[:max(0, min(n, len(stuck)))], nil
 }
 
@@ -89,7 +87,11 @@ func (m *Memory) Stats(ctx context.Context) (stage.Stats, error) {
 		return stage.Stats{}, err
 	}
 	defer m.mu.Unlock()
-	st := stage.Stats{Now: now, LastSweep: m.swept, Empty: true}
+	return m.stats(now), nil
+}
+
+func (m *Memory) stats(now time.Time) stage.Stats {
+	st := stage.Stats{Now: now, LastSweep: m.swept, Resumed: m.resumed, Empty: true}
 	for id, r := range m.runs {
 		st.Empty = st.Empty && r.Started.IsZero()
 		for _, row := range m.rows[id] {
@@ -100,13 +102,13 @@ func (m *Memory) Stats(ctx context.Context) (stage.Stats, error) {
 				st.OldestStaged = row.Intent
 			}
 			st.Staged++
-			switch row.State {
-			case stage.Stuck:
-				st.Stuck++
-			case stage.Quarantined:
+			switch {
+			case row.State == stage.Quarantined:
 				st.Quarantined++
+			case row.NeedsHelp():
+				st.Stuck++
 			}
 		}
 	}
-	return st, nil
+	return st
 }

@@ -12,6 +12,7 @@ import (
 
 func cloneRun(r stage.Run) stage.Run {
 	r.Request = bytes.Clone(r.Request)
+	r.Chosen = bytes.Clone(r.Chosen)
 	r.Items = slices.Clone(r.Items)
 	return r
 }
@@ -80,7 +81,7 @@ func (m *Memory) Begin(ctx context.Context, r stage.Run, rows []stage.Row, t sta
 		}
 	}
 	begun := cloneRun(stage.Run{
-		ID: r.ID, Workspace: r.Workspace, Caller: r.Caller, Request: r.Request, Items: r.Items,
+		ID: r.ID, Workspace: r.Workspace, Caller: r.Caller, Request: r.Request, Chosen: r.Chosen, Items: r.Items,
 		Phase: stage.Staging, Epoch: 1, Actor: micro(now.Add(t.Lease)), Started: now, Needed: micro(now.Add(t.Need)), Pinned: true,
 	})
 	for i := range begun.Items {
@@ -124,7 +125,7 @@ func (m *Memory) Take(ctx context.Context, id secrets.RunID, lease time.Duration
 	if !ok {
 		return stage.Run{}, stage.ErrNoRun
 	}
-	if !past(r.Actor, now) {
+	if r.Held(now) {
 		return stage.Run{}, stage.ErrHeld
 	}
 	r.Epoch++
@@ -216,6 +217,9 @@ func (m *Memory) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev 
 	defer m.mu.Unlock()
 	r, ok := m.runs[id]
 	ended := r.Phase == stage.Ending || r.Phase == stage.Closed
+	if c.Staging != 0 && !ended && (r.Phase != stage.Staging || r.Epoch != c.Staging) {
+		return stage.Run{}, nil, stage.ErrFenced
+	}
 	if c.Overdue && !ended {
 		over := r.Phase == stage.Staging && past(r.Actor, now) || r.Phase == stage.Active && past(r.Needed, now)
 		if !over {
@@ -313,6 +317,20 @@ func (m *Memory) UsedBy(ctx context.Context, id secrets.ID) ([]stage.Run, error)
 		}
 	}
 	return all, nil
+}
+
+// Sweeping implements [stage.Ledger].
+func (m *Memory) Sweeping(ctx context.Context, gap time.Duration) (stage.Stats, error) {
+	now, err := m.enter(ctx)
+	if err != nil {
+		return stage.Stats{}, err
+	}
+	defer m.mu.Unlock()
+	if m.sweeping.IsZero() || now.Sub(m.sweeping) > gap {
+		m.resumed = now
+	}
+	m.sweeping = now
+	return m.stats(now), nil
 }
 
 // Swept implements [stage.Ledger].

@@ -193,17 +193,42 @@ var dueTests = []sentence{
 		f.clock.pass(lease + time.Second)
 		f.same(f.due(), []string{"r3", "r1", "r2", "later", "pulled"})
 		for n, want := range []int{0, 1, 2, 3} {
-			some, err := f.Due(f.ctx, n)
+			some, err := f.Due(f.ctx, f.clock.Now(), n)
 			f.ok(err)
 			f.same(len(some), want)
 		}
-		some, err := f.Due(f.ctx, 2)
+		some, err := f.Due(f.ctx, f.clock.Now(), 2)
 		f.ok(err)
-		f.same(ids(some), []string{"r3", "r1"})
-		none, err := f.Due(f.ctx, -1)
+		f.same(words(some), []string{"r3", "r1"})
+		none, err := f.Due(f.ctx, f.clock.Now(), -1)
 		f.ok(err)
 		f.same(len(none), 0)
-		r, _ := f.load("r3")
-		f.same(some[0], r)
+	}},
+	{"DueAnswersWhatWasDueAtTheMomentThatIsAsked", func(f *fixture) {
+		start := f.clock.Now()
+		for i, id := range []string{"r1", "r2", "r3"} {
+			_, err := f.Begin(f.ctx, stage.Run{ID: parseRun(id)}, nil, stage.Terms{Lease: time.Duration(i+1) * time.Minute, Need: need})
+			f.ok(err)
+		}
+		f.clock.pass(lease + time.Hour)
+		for minutes, want := range [][]string{{}, {"r1"}, {"r1", "r2"}, {"r1", "r2", "r3"}} {
+			due, err := f.Due(f.ctx, start.Add(time.Duration(minutes)*time.Minute), 100)
+			f.ok(err)
+			f.same(words(due), want)
+		}
+	}},
+	{"ALeaseThatWasGrantedUnderAClockThatWasAheadIsOver", func(f *fixture) {
+		f.begin("r1", 1)
+		_, err := f.Take(f.ctx, parseRun("r1"), lease)
+		f.fails(err, stage.ErrHeld)
+		f.clock.pass(1000 * time.Hour)
+		_, err = f.Take(f.ctx, parseRun("r1"), lease)
+		f.ok(err)
+		f.clock.pass(-1000 * time.Hour)
+		r, err := f.Take(f.ctx, parseRun("r1"), stage.MaxLease)
+		f.ok(err)
+		f.same(r.Actor, f.clock.Now().Add(stage.MaxLease))
+		_, err = f.Take(f.ctx, parseRun("r1"), lease)
+		f.fails(err, stage.ErrHeld)
 	}},
 }

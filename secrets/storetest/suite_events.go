@@ -80,6 +80,8 @@ var eventTests = []sentence{
 		_, _, err = f.End(f.ctx, parseRun("r2"), stage.Closing{}, told("tombstone"))
 		f.ok(err)
 		f.ok(f.Delete(f.ctx, a.Pin, told("delete")))
+		_, err = f.Sweeping(f.ctx, time.Hour)
+		f.ok(err)
 		f.ok(f.Swept(f.ctx, told("swept")))
 		_, err = f.Adopt(f.ctx, "here", true, told("adopt"))
 		f.ok(err)
@@ -144,12 +146,13 @@ var eventTests = []sentence{
 			"Need":         func() error { _, err := f.Need(ctx, id, 9*need, 9*need, e); return err },
 			"End":          func() error { _, _, err := f.End(ctx, id, stage.Closing{}, e); return err },
 			"tombstone":    func() error { _, _, err := f.End(ctx, parseRun("r3"), stage.Closing{}, e); return err },
-			"Due":          func() error { _, err := f.Due(ctx, 1); return err },
+			"Due":          func() error { _, err := f.Due(ctx, f.clock.Now(), 1); return err },
 			"Release":      func() error { return f.Release(ctx, parseRun("r2")) },
 			"Revoke":       func() error { _, err := f.Revoke(ctx, 1, e); return err },
 			"UsedBy":       func() error { _, err := f.UsedBy(ctx, 1); return err },
+			"Sweeping":     func() error { _, err := f.Sweeping(ctx, 0); return err },
 			"Swept":        func() error { return f.Swept(ctx, e) },
-			"Known":        func() error { _, err := f.Known(ctx, here, []string{"x"}); return err },
+			"Known":        func() error { _, err := f.Known(ctx, []string{"x"}); return err },
 			"Found":        func() error { return f.Found(ctx, stage.Run{ID: parseRun("f1")}, rows("f1", 1)[0]) },
 			"Stuck":        func() error { _, err := f.Stuck(ctx, secrets.RunID{}, 1); return err },
 			"Stats":        func() error { _, err := f.Stats(ctx); return err },
@@ -186,9 +189,7 @@ func (f *fixture) picture() map[string]any {
 	p["candidates"] = f.candidates(nil, organization, workspace, user)
 	p["behind"] = f.behind(99, secrets.Pin{}, 1000)
 	p["stats"] = f.stats()
-	due, err := f.Due(f.ctx, 100)
-	f.ok(err)
-	p["due"] = due
+	p["due"] = f.due()
 	for _, id := range []string{"r1", "r2", "r3"} {
 		r, all, err := f.Load(f.ctx, parseRun(id))
 		p[id], p[id+" rows"], p[id+" error"] = r, all, fmt.Sprint(sentinel(err))

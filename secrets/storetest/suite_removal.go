@@ -216,7 +216,7 @@ var removalTests = []sentence{
 		f.fails(err, secrets.ErrNotFound)
 		f.same(len(f.entries(0)), before+2)
 	}},
-	{"KnownAnswersTheStateOfEachObjectThatEverHadARowAtALocation", func(f *fixture) {
+	{"KnownAnswersTheStateOfEachObjectThatEverHadARowAnywhere", func(f *fixture) {
 		f.begin("r1", int(stage.Released))
 		r, all := f.load("r1")
 		var names []string
@@ -234,22 +234,16 @@ var removalTests = []sentence{
 			names = append(names, fmt.Sprintf("unknown-%d", i))
 		}
 		names = append(names, elsewhere[0].Object.Name)
-		got, err := f.Known(f.ctx, here, names)
+		got, err := f.Known(f.ctx, names)
 		f.ok(err)
 		for _, row := range all {
 			f.same(got[row.Object.Name], row.State)
 		}
-		f.same(len(got), len(all))
-		for _, l := range []provider.Location{{}, {Kind: "x", Account: here.Account, Place: here.Place}, {Kind: here.Kind, Account: "x", Place: here.Place}} {
-			got, err := f.Known(f.ctx, l, names)
-			f.ok(err)
-			f.same(len(got), 0)
-		}
-		got, err = f.Known(f.ctx, elsewhere[0].Location, []string{names[0], elsewhere[0].Object.Name})
+		f.same(got[elsewhere[0].Object.Name], stage.Intent)
+		f.same(len(got), len(all)+1)
+		got, err = f.Known(f.ctx, nil)
 		f.ok(err)
-		f.same(got, map[string]stage.State{elsewhere[0].Object.Name: stage.Intent})
-		_, err = f.Known(f.ctx, here, nil)
-		f.ok(err)
+		f.same(len(got), 0)
 	}},
 	{"KnownAnswersTheForemostOfSeveralRowsOfAName", func(f *fixture) {
 		same := func(run string, state stage.State) {
@@ -263,7 +257,7 @@ var removalTests = []sentence{
 			f.ok(err)
 		}
 		known := func(want stage.State) {
-			got, err := f.Known(f.ctx, here, []string{"same"})
+			got, err := f.Known(f.ctx, []string{"same"})
 			f.ok(err)
 			f.same(got, map[string]stage.State{"same": want})
 		}
@@ -324,13 +318,25 @@ var removalTests = []sentence{
 			}
 			runs, err := f.Stuck(f.ctx, from, n)
 			f.ok(err)
-			for _, r := range runs {
-				loaded, _ := f.load(r.ID.String())
-				f.same(r, loaded)
-				ids = append(ids, r.ID.String())
-			}
-			return ids
+			return append(ids, words(runs)...)
 		}
+		f.begin("r5", 2)
+		r, all := f.load("r5")
+		all[0].State, all[0].Attempts = stage.Created, stage.StuckAfter-1
+		all[1].State, all[1].Attempts = stage.Gone, stage.StuckAfter
+		_, err := f.Advance(f.ctx, r, stage.Active, lease, all)
+		f.ok(err)
+		f.same(stuck("", 9), []string{"r0", "r1", "r3"})
+		f.same(f.stats().Stuck, 2)
+		all[0].Attempts++
+		r, _ = f.load("r5")
+		_, err = f.Advance(f.ctx, r, stage.Active, lease, all)
+		f.ok(err)
+		f.same(stuck("r3", 9), []string{"r5"})
+		f.same(f.stats().Stuck, 3)
+		all[0].Attempts = 0
+		_, err = f.Advance(f.ctx, r, stage.Active, lease, all)
+		f.ok(err)
 		f.same(stuck("", 9), []string{"r0", "r1", "r3"})
 		f.same(stuck("", 2), []string{"r0", "r1"})
 		f.same(stuck("r1", 9), []string{"r3"})
@@ -356,6 +362,26 @@ var removalTests = []sentence{
 		f.same(f.stats(), stage.Stats{Now: second, OldestStaged: second, Staged: 9, Stuck: 9})
 		f.finish("r2")
 		f.same(f.stats(), stage.Stats{Now: f.clock.Now()})
+	}},
+	{"SweepingHasBeenResumedIfNoSweepBeganForLongerThanTheGap", func(f *fixture) {
+		sweeping := func(want time.Time) {
+			st, err := f.Sweeping(f.ctx, time.Minute)
+			f.ok(err)
+			f.same(st.Resumed, want)
+			f.same(f.stats(), st)
+		}
+		first := f.clock.Now()
+		sweeping(first)
+		for range 3 {
+			f.clock.pass(time.Minute)
+			sweeping(first)
+		}
+		f.ok(f.Swept(f.ctx)) // that one has ended is no matter
+		f.clock.pass(time.Minute + time.Microsecond)
+		again := f.clock.Now()
+		f.same(f.stats().Resumed, first)
+		sweeping(again)
+		sweeping(again)
 	}},
 	{"SweptIsRemembered", func(f *fixture) {
 		f.clock.pass(time.Second)

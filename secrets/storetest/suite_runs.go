@@ -14,7 +14,7 @@ var runTests = []sentence{
 		a, b := f.create(1, workspace, "AA"), f.create(2, user, "BB")
 		f.clock.pass(time.Second)
 		given := stage.Run{
-			ID: parseRun("r1"), Workspace: workspace, Caller: "ann \"x\"", Request: []byte{0, 255}, Items: items(a, b),
+			ID: parseRun("r1"), Workspace: workspace, Caller: "ann \"x\"", Request: []byte{0, 255}, Chosen: []byte{255, 0}, Items: items(a, b),
 			Phase: stage.Closed, Outcome: "forged", Epoch: 77, Actor: time.Unix(1, 0), Started: time.Unix(1, 0), Needed: time.Unix(1, 0),
 			Ended: time.Unix(1, 0), Masked: time.Unix(1, 0),
 		}
@@ -28,7 +28,7 @@ var runTests = []sentence{
 		f.ok(err)
 		now := f.clock.Now()
 		run := stage.Run{
-			ID: given.ID, Workspace: workspace, Caller: given.Caller, Request: given.Request, Items: given.Items,
+			ID: given.ID, Workspace: workspace, Caller: given.Caller, Request: given.Request, Chosen: given.Chosen, Items: given.Items,
 			Phase: stage.Staging, Epoch: 1, Actor: now.Add(lease), Started: now, Needed: now.Add(need), Pinned: true,
 		}
 		f.same(got, run)
@@ -263,23 +263,22 @@ var runTests = []sentence{
 	}},
 	{"ReturnedAndGivenValuesAreTheCallersOwn", func(f *fixture) {
 		a := f.create(1, workspace, "AA")
-		given := stage.Run{ID: parseRun("r1"), Request: []byte{1}, Items: items(a)}
+		given := stage.Run{ID: parseRun("r1"), Request: []byte{1}, Chosen: []byte{2}, Items: items(a)}
 		planned := rows("r1", 1)
 		begun, err := f.Begin(f.ctx, given, planned, stage.Terms{Lease: -1, Need: -1})
 		f.ok(err)
 		kept, keptRows := f.load("r1")
-		kept.Request, kept.Items = slices.Clone(kept.Request), slices.Clone(kept.Items)
+		kept.Request, kept.Chosen, kept.Items = slices.Clone(kept.Request), slices.Clone(kept.Chosen), slices.Clone(kept.Items)
 		keptItems := slices.Clone(keptRows[0].Object.Items)
 		spoil := func(r stage.Run, rows []stage.Row) {
 			r.Request[0]++
+			r.Chosen[0]++
 			r.Items[0].Pin.Version++
 			for i := range rows {
 				rows[i].Object.Items[0].Pin.Version++
 			}
 		}
 		loaded, loadedRows := f.load("r1")
-		due, err := f.Due(f.ctx, 1)
-		f.ok(err)
 		using, err := f.UsedBy(f.ctx, 1)
 		f.ok(err)
 		taken, err := f.Take(f.ctx, given.ID, -1)
@@ -291,7 +290,6 @@ var runTests = []sentence{
 		spoil(given, planned)
 		spoil(begun, nil)
 		spoil(loaded, loadedRows)
-		spoil(due[0], nil)
 		spoil(using[0], nil)
 		spoil(taken, nil)
 		spoil(advanced, nil)

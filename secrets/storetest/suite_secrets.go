@@ -35,6 +35,28 @@ var installationTests = []sentence{
 		f.same(again, run)
 		f.same(rowsAgain, rows)
 	}},
+	{"AdoptingAgainChangesNothing", func(f *fixture) {
+		f.installation("here")
+		for _, cloned := range []bool{true, false} {
+			if _, err := f.Adopt(f.ctx, "here", cloned); cloned {
+				f.fails(err, secrets.ErrInvalid) // it is the original
+			} else {
+				f.ok(err)
+			}
+		}
+		for home, cloned := range map[string]bool{"there": true, "elsewhere": false} {
+			got := f.adopt(home, cloned)
+			f.begin(home, 1)
+			run, rows := f.load(home)
+			f.same(f.adopt(home, cloned), got)
+			_, err := f.Adopt(f.ctx, home, !cloned)
+			f.fails(err, secrets.ErrInvalid)
+			f.same(f.installation(home), got)
+			again, rowsAgain := f.load(home)
+			f.same(again, run)
+			f.same(rowsAgain, rows)
+		}
+	}},
 	{"AdoptingACloneLeavesEveryObjectToItsOwner", func(f *fixture) {
 		a, b := f.create(1, workspace, "AA"), f.create(2, workspace, "BB")
 		f.begin("staging", 2, a)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
@@ -107,16 +108,18 @@ func everything(t *testing.T, s *sqlstore.Store) {
 	check(err)
 	_, err = s.Need(ctx, run.ID, 1, 1, e)
 	check(err)
-	_, err = s.Due(ctx, 9)
+	_, err = s.Due(ctx, time.Now(), 9)
 	check(err)
 	_, err = s.UsedBy(ctx, 1)
 	check(err)
-	_, err = s.Known(ctx, location, []string{"o", "q"})
+	_, err = s.Known(ctx, []string{"o", "q"})
 	check(err)
 	check(s.Found(ctx, stage.Run{ID: runID("f1")}, stage.Row{Location: location, Object: provider.Object{Stage: "f", Name: "f"}}, e))
 	_, err = s.Stuck(ctx, runID("e"), 9)
 	check(err)
 	_, err = s.Stats(ctx)
+	check(err)
+	_, err = s.Sweeping(ctx, time.Hour)
 	check(err)
 	run, rows, err = s.End(ctx, run.ID, stage.Closing{}, e)
 	check(err)

@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore"
@@ -193,10 +192,10 @@ func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	_, err := sqlite.Open(t.Context(), path)
 	var refused *sqlstore.SchemaError
-	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 2 {
+	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 3 {
 		t.Fatalf("error is %v", err)
 	}
-	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "2") {
+	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "3") {
 		t.Errorf("%q does not name both versions", text)
 	}
 	var version int
@@ -305,7 +304,7 @@ func TestErrorsQuoteNothingThatWasGiven(t *testing.T) {
 	r := record(1, "N"+c, c)
 	r.Description, r.CreatedBy = c, c
 	_, begin := s.Begin(t.Context(), stage.Run{ID: runID(c), Caller: c}, nil, stage.Terms{})
-	_, known := s.Known(t.Context(), provider.Location{Place: c}, []string{c})
+	_, known := s.Known(t.Context(), []string{c})
 	for _, err := range []error{
 		s.Put(t.Context(), r, 0, secrets.Event{Reason: c}), begin, known, s.SaveKeysets(t.Context(), []byte(c), 1),
 	} {
@@ -405,7 +404,7 @@ func TestLeasesRunOnFakeTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []int{0, 1} {
-			due, err := s.Due(t.Context(), 9)
+			due, err := s.Due(t.Context(), time.Now(), 9)
 			if err != nil || len(due) != want {
 				t.Errorf("%d due, want %d: %v", len(due), want, err)
 			}
