@@ -22,9 +22,10 @@ var ErrHead = errors.New("pipesecrets: the host could not tell the head of the a
 // is sealed by the next one.
 //
 // It fails with audit.ErrBroken, and seals nothing, if the log does not reach the
-// head that Config.Head tells: find out why before that head is given up. ErrHead
-// if that can't be told; ErrHome if the database belongs elsewhere, since the
-// chain is the original's. Only an operator may.
+// head that Config.Head tells, or has no entry at the place of its last link: find
+// out why before the head that was kept is given up. ErrHead if that can't be told;
+// ErrHome if the database belongs elsewhere, since the chain is the original's.
+// Only an operator may.
 func (s *Service) Seal(ctx context.Context, c rbac.Caller) (head audit.Head, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionSeal}
 	defer func() { err = s.failed(ctx, ev, err) }()

@@ -35,7 +35,8 @@
 //	"pipesecrets/audit/v1"
 //	the place of the link before, or 0   8 bytes
 //	the sum of the link before, or ""
-//	the place of this link               8 bytes
+//	the place of this link, which is     8 bytes
+//	that of the last entry
 //	the number of entries                8 bytes
 //	SHA-256 of the entries               32 bytes
 //

@@ -30,7 +30,9 @@ const batchSize = 1000
 //
 // kept is the head that the host keeps, zero if it keeps none yet. Seal adds
 // nothing to a log that does not reach it, and fails as [Reaches] does: the head
-// of such a log must not replace the one that shows what is missing.
+// of such a log must not replace the one that shows what is missing. Nor does it
+// add anything behind a link at whose place there is no entry, and fails with a
+// [BrokenError].
 //
 // It may be cancelled or killed anywhere: the chain stands as far as it got, and
 // the next call goes on there. A head that comes with an error is the chain's as
@@ -41,7 +43,7 @@ func Seal(ctx context.Context, log Log, mac MAC, kept Head) (Head, error) {
 			return Head{}, err
 		}
 	}
-	head, err := log.Head(ctx)
+	head, err := last(ctx, log)
 	if err != nil {
 		return Head{}, err
 	}
@@ -61,7 +63,7 @@ func Seal(ctx context.Context, log Log, mac MAC, kept Head) (Head, error) {
 		err = log.Chain(ctx, head, next)
 		if errors.Is(err, secrets.ErrConflict) { // another process was first: go on from where it is
 			full = true
-			if next, err = log.Head(ctx); err == nil && next.Seq <= head.Seq {
+			if next, err = last(ctx, log); err == nil && next.Seq <= head.Seq {
 				err = cutMeanwhile(next, head)
 			}
 		}
@@ -72,6 +74,26 @@ func Seal(ctx context.Context, log Log, mac MAC, kept Head) (Head, error) {
 			return head, nil
 		}
 	}
+}
+
+// last answers the chain's head if there is an entry at its place. Without one the
+// link was moved, or what it covers was cut off: what comes next would lie before
+// it, and never be sealed.
+func last(ctx context.Context, log Log) (Head, error) {
+	head, err := log.Head(ctx)
+	if err != nil || head.IsZero() {
+		return Head{}, err
+	}
+	for e, err := range log.Entries(ctx, head.Seq) {
+		if err != nil {
+			return Head{}, err
+		}
+		if e.Seq == head.Seq {
+			return head, nil
+		}
+		break
+	}
+	return Head{}, &BrokenError{head.Seq, head.Seq, "there is no entry at the place of the last link"}
 }
 
 // cutMeanwhile says that the chain, which only grows, ends at head though it
@@ -134,6 +156,9 @@ func Verify(ctx context.Context, log Log, mac MAC, head Head) error {
 		}
 		if failure != nil {
 			return failure
+		}
+		if b.last != link.Seq { // the sum covers the place of the last entry, and not the link's own
+			return &BrokenError{prev.Seq + 1, link.Seq, "there is no entry at the place of a link"}
 		}
 		if mac.VerifyMAC(link.Sum, b.text(prev)) != nil {
 			return &BrokenError{prev.Seq + 1, link.Seq, "entries are not those that were sealed"}

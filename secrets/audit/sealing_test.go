@@ -169,11 +169,47 @@ func TestEntriesThatAreOutOfOrderAreNotSealed(t *testing.T) {
 	}
 }
 
+func TestNothingIsSealedBehindALinkAtWhosePlaceThereIsNoEntry(t *testing.T) {
+	for what, move := range map[string]func(p *paper){
+		"moved to where nothing is yet": func(p *paper) { p.links[1].Seq = 1 << 62 },
+		"moved between two places":      func(p *paper) { p.links[1].Seq++ },
+		"what it covers is cut off":     func(p *paper) { p.entries = p.entries[:5] },
+		"its last entry is gone":        func(p *paper) { p.entries = slices.Delete(p.entries, 6, 7) },
+	} {
+		k := newKey()
+		p, heads := sealed(t, k, 3, 4)
+		must(t, p.Record(t.Context(), anEvent(t, 8)))
+		p.entries[len(p.entries)-1].Seq = 16
+		move(p)
+		head, err := audit.Seal(t.Context(), p, k, heads[0]) // the last head was never kept
+		broken(t, what, err, p.links[1].Seq, p)
+		if !head.IsZero() || len(p.links) != 2 {
+			t.Errorf("%s: it is sealed up to %v", what, head)
+		}
+	}
+}
+
+func TestALinkThatIsMovedWhileMoreIsSealedStopsTheSealer(t *testing.T) {
+	k, p := newKey(), &paper{}
+	record(t, p, audit.BatchSize+50)
+	p.after = func(call string) error {
+		if call == "Chain" && len(p.links) == 1 {
+			p.links[0].Seq = 2*audit.BatchSize + 1
+		}
+		return nil
+	}
+	head, err := audit.Seal(t.Context(), p, k, audit.Head{})
+	broken(t, "between two batches", err, p.links[0].Seq, p)
+	if head.Seq != 2*audit.BatchSize || len(p.links) != 1 {
+		t.Errorf("%d links, and it is sealed up to %v", len(p.links), head)
+	}
+}
+
 // unordered is a log that does not look at places.
 type unordered struct{ *paper }
 
 func (l *unordered) Entries(ctx context.Context, from uint64) iter.Seq2[audit.Entry, error] {
-	return yielding(ctx, l.paper, "Entries", func() []audit.Entry { return l.entries[1:] }, func(audit.Entry) bool { return true })
+	return yielding(ctx, l.paper, "Entries", func() []audit.Entry { return l.entries }, func(audit.Entry) bool { return true })
 }
 
 func TestManySealersMakeOneChain(t *testing.T) {

@@ -244,6 +244,24 @@ func TestALogThatWasCutOffOrReplacedByAnOlderCopyReachesItsHeadNoMore(t *testing
 	must(t, audit.Verify(t.Context(), old, k, head))
 }
 
+// A sum does not cover the place of its own link. Who moves it up, before a head
+// that shows so is kept, gets the next entries into it; once more is sealed on top,
+// they can't be taken away for all that.
+func TestALinkThatWasMovedSwallowsNoEntries(t *testing.T) {
+	k := newKey()
+	p, heads := sealed(t, k, 3, 1)
+	p.links[1].Seq += 4
+	must(t, p.Record(t.Context(), anEvent(t, 5), anEvent(t, 6), anEvent(t, 7)))
+	head, err := audit.Seal(t.Context(), p, k, heads[0])
+	must(t, err)
+	if head.Seq != p.entries[6].Seq {
+		t.Fatalf("it is sealed up to %v", head)
+	}
+	broken(t, "moved", audit.Verify(t.Context(), p, k, head), p.links[1].Seq, p)
+	p.entries = slices.Delete(p.entries, 4, 6)
+	broken(t, "moved, and two entries deleted", audit.Verify(t.Context(), p, k, head), p.links[1].Seq, p)
+}
+
 // The chain alone tells of a fault for as long as the log is kept, whatever was
 // sealed on top since.
 func TestSealingOnDoesNotHideWhatIsBroken(t *testing.T) {
