@@ -77,14 +77,15 @@ type Log interface {
 	// with a zero At get the commit's time.
 	Record(ctx context.Context, ev ...secrets.Event) error
 
-	// Entries yields the log in order from the given place on; 0 is its start.
+	// Entries yields the log in order from the given place on; 0 is its start. What
+	// somebody put before place 1 is yielded from there, as at place 0.
 	Entries(ctx context.Context, from uint64) iter.Seq2[Entry, error]
 
 	// Head returns the last link of the chain, zero if it has none. It says what
 	// is stored, which [Verify] tells from what was sealed.
 	Head(ctx context.Context) (Head, error)
 
-	// Links yields the chain in order from the given place on; 0 is its start.
+	// Links yields the chain in order from the given place on, as Entries does.
 	// Each link is what was the head when it was the last one.
 	Links(ctx context.Context, from uint64) iter.Seq2[Head, error]
 

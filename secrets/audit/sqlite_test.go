@@ -129,7 +129,7 @@ func TestAnyTamperingWithADatabaseShows(t *testing.T) {
 		}
 	}
 	const others = `at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target`
-	for _, seq := range []string{"5", "0"} {
+	for _, seq := range []string{"5", "0", "-1", "-9223372036854775808"} {
 		cases = append(cases, []string{`INSERT INTO event (seq, ` + others + `) SELECT ` + seq + `, ` + others + ` FROM event WHERE seq = 6`})
 	}
 	for _, seq := range in.ask(`SELECT seq FROM link`) {
@@ -150,6 +150,7 @@ func TestAnyTamperingWithADatabaseShows(t *testing.T) {
 		[]string{`UPDATE link SET sum = (SELECT sum FROM link_before WHERE seq = 3) WHERE seq = 7`},
 		[]string{`INSERT INTO link SELECT 2, sum FROM link WHERE seq = 3`},
 		[]string{`INSERT INTO link SELECT 10, sum FROM link WHERE seq = 7`},
+		[]string{`INSERT INTO link SELECT -1, sum FROM link WHERE seq = 3`},
 	)
 	must(t, audit.Verify(t.Context(), s, k, head))
 	unreadable := 0
@@ -175,6 +176,37 @@ func TestAnyTamperingWithADatabaseShows(t *testing.T) {
 	t.Logf("%d ways to tamper, %d of them leave what can't be read", len(cases), unreadable)
 	if unreadable != 1 {
 		t.Error("that should be one")
+	}
+}
+
+func TestNoRowLiesBeforeTheStartOfTheLog(t *testing.T) {
+	path, k := filepath.Join(t.TempDir(), "store.db"), newKey()
+	s, heads := fill(t, path, k)
+	in := intrude(t, path)
+	const below = 1200 // several pages
+	in.do(`WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO event (seq, at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target)
+		SELECT 1 - i, at, 'user:framed', action, outcome, reason, kind, scope, name, secret, version, run, target FROM event, n WHERE seq = 1`, below)
+	for from, want := range map[uint64]int{0: below + 10, 1: 10} {
+		framed, all := 0, 0
+		for e, err := range s.Entries(t.Context(), from) {
+			must(t, err)
+			all++
+			if e.Event.Caller == "user:framed" {
+				framed++
+			}
+			if (e.Event.Caller == "user:framed") != (e.Seq == 0) {
+				t.Fatalf("%s is at place %d", e.Event.Caller, e.Seq)
+			}
+		}
+		if all != want || framed != want-10 {
+			t.Errorf("from %d on there are %d entries, %d of them framed", from, all, framed)
+		}
+	}
+	for _, head := range heads {
+		if err := audit.Verify(t.Context(), s, k, head); !errors.Is(err, audit.ErrBroken) {
+			t.Errorf("up to %d: %v", head.Seq, err)
+		}
 	}
 }
 

@@ -18,28 +18,27 @@ func (s *Store) Head(ctx context.Context) (head audit.Head, err error) {
 }
 
 func (t *tx) head() (head audit.Head, err error) {
-	_, err = t.one([]any{numberIn[uint64]{&head.Seq}, bytesIn{&head.Sum}},
+	var place int64
+	_, err = t.one([]any{placeIn{&head.Seq, &place}, bytesIn{&head.Sum}},
 		`SELECT seq, sum FROM link WHERE seq = (SELECT max(seq) FROM link)`)
 	return head, err
 }
 
 // Links implements [audit.Log].
 func (s *Store) Links(ctx context.Context, from uint64) iter.Seq2[audit.Head, error] {
-	read := func(from uint64) ([]audit.Head, error) { return s.links(ctx, from) }
-	return pages(from, read, func(h audit.Head) uint64 { return h.Seq })
+	return pages(from, func(from int64) ([]audit.Head, int64, error) { return s.links(ctx, from) })
 }
 
-func (s *Store) links(ctx context.Context, from uint64) ([]audit.Head, error) {
-	var page []audit.Head
-	err := s.read(ctx, "links", func(t *tx) error {
+func (s *Store) links(ctx context.Context, from int64) (page []audit.Head, last int64, err error) {
+	err = s.read(ctx, "links", func(t *tx) error {
 		return t.each(func(row scanner) error {
 			var h audit.Head
-			err := row.Scan(numberIn[uint64]{&h.Seq}, bytesIn{&h.Sum})
+			err := row.Scan(placeIn{&h.Seq, &last}, bytesIn{&h.Sum})
 			page = append(page, h)
 			return err
-		}, `SELECT seq, sum FROM link WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), logPage)
+		}, `SELECT seq, sum FROM link WHERE seq >= ? ORDER BY seq LIMIT ?`, from, logPage)
 	})
-	return page, err
+	return page, last, err
 }
 
 // Chain implements [audit.Log].
@@ -55,7 +54,6 @@ func (s *Store) Chain(ctx context.Context, prev, next audit.Head) error {
 		if !head.Equal(prev) {
 			return secrets.ErrConflict
 		}
-		_, err = t.exec(`INSERT INTO link (seq, sum) VALUES (?, ?)`, int64(next.Seq), next.Sum)
-		return err
+		return t.insert(`INSERT INTO link (seq, sum) VALUES (?, ?)`, int64(next.Seq), next.Sum)
 	})
 }

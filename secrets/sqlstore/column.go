@@ -69,6 +69,22 @@ func (c numberIn[T]) Scan(v any) error {
 	return nil
 }
 
+// placeIn reads a place in the log: as the database has it, and as 0 if it is below
+// 1, where no row of ours is, so that it reads as out of order.
+type placeIn struct {
+	seq    *uint64
+	stored *int64
+}
+
+func (c placeIn) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return errUnreadable
+	}
+	*c.seq, *c.stored = uint64(max(n, 0)), n
+	return nil
+}
+
 // fixedIn reads exactly as many bytes as there is room for.
 type fixedIn struct{ b []byte }
 

@@ -15,7 +15,7 @@ func (t *tx) record(ev []secrets.Event) error {
 		if e.At.IsZero() {
 			e.At = t.now
 		}
-		if _, err := t.exec(`INSERT INTO event (at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target)
+		if err := t.insert(`INSERT INTO event (at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			stamp(e.At), e.Caller, string(e.Action), string(e.Outcome), e.Reason, e.Scope.Kind, e.Scope.ID, e.Name.String(),
 			e.Pin.ID, int64(e.Pin.Version), e.Run.String(), e.Target); err != nil {
@@ -37,11 +37,20 @@ func (s *Store) Record(ctx context.Context, ev ...secrets.Event) error {
 // no transaction is open, so that the caller may write, and take its time.
 const logPage = 500
 
-// pages yields what read answers page after page, from a place on.
-func pages[T any](from uint64, read func(from uint64) ([]T, error), place func(T) uint64) iter.Seq2[T, error] {
+// pages yields what read answers page after page, from a place on. read answers the
+// place of the last one, too, as the database has it. 0 is the start of the table: a
+// row at a place below 1 is not ours, and must not lie where nobody sees it.
+func pages[T any](from uint64, read func(from int64) (page []T, last int64, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for next := from; next <= math.MaxInt64; {
-			page, err := read(next)
+		if from > math.MaxInt64 {
+			return
+		}
+		next := int64(from)
+		if from == 0 {
+			next = math.MinInt64
+		}
+		for {
+			page, last, err := read(next)
 			if err != nil {
 				var none T
 				yield(none, err)
@@ -51,33 +60,32 @@ func pages[T any](from uint64, read func(from uint64) ([]T, error), place func(T
 				if !yield(x, nil) {
 					return
 				}
-				next = place(x) + 1
 			}
-			if len(page) < logPage {
+			if len(page) < logPage || last == math.MaxInt64 {
 				return
 			}
+			next = last + 1
 		}
 	}
 }
 
 // Entries implements [audit.Log].
 func (s *Store) Entries(ctx context.Context, from uint64) iter.Seq2[audit.Entry, error] {
-	read := func(from uint64) ([]audit.Entry, error) { return s.entries(ctx, from) }
-	return pages(from, read, func(e audit.Entry) uint64 { return e.Seq })
+	return pages(from, func(from int64) ([]audit.Entry, int64, error) { return s.entries(ctx, from) })
 }
 
-func (s *Store) entries(ctx context.Context, from uint64) ([]audit.Entry, error) {
-	page := make([]audit.Entry, 0, logPage)
-	err := s.read(ctx, "entries", func(t *tx) error {
+func (s *Store) entries(ctx context.Context, from int64) (page []audit.Entry, last int64, err error) {
+	page = make([]audit.Entry, 0, logPage)
+	err = s.read(ctx, "entries", func(t *tx) error {
 		return t.each(func(row scanner) error {
 			var x audit.Entry
 			e := &x.Event
-			err := row.Scan(numberIn[uint64]{&x.Seq}, stampIn{&e.At}, &e.Caller, &e.Action, &e.Outcome, &e.Reason, &e.Scope.Kind, &e.Scope.ID,
+			err := row.Scan(placeIn{&x.Seq, &last}, stampIn{&e.At}, &e.Caller, &e.Action, &e.Outcome, &e.Reason, &e.Scope.Kind, &e.Scope.ID,
 				textIn{&e.Name}, &e.Pin.ID, numberIn[secrets.Version]{&e.Pin.Version}, textIn{&e.Run}, &e.Target)
 			page = append(page, x)
 			return err
 		}, `SELECT seq, at, caller, action, outcome, reason, kind, scope, name, secret, version, run, target
-			FROM event WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), logPage)
+			FROM event WHERE seq >= ? ORDER BY seq LIMIT ?`, from, logPage)
 	})
-	return page, err
+	return page, last, err
 }

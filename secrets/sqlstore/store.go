@@ -52,13 +52,16 @@ var ErrBusy = errors.New("database is busy")
 // Error is a failure of the database.
 type Error struct {
 	Op   string // such as "put"
-	Code string // the database's own: for SQLite a number of sqlite.org/rescode.html; "unreadable" for a row that makes no sense
+	Code string // the database's own: for SQLite a number of sqlite.org/rescode.html; "unreadable" for a row that makes no sense, "ignored" for one that it did not add and did not refuse
 }
 
 func (e *Error) Error() string { return "sqlstore: " + e.Op + ": database error " + e.Code }
 
 // errUnreadable says that a row holds what this package never writes.
 var errUnreadable = errors.New("unreadable")
+
+// errIgnored says that the database did not add a row, and called it done.
+var errIgnored = errors.New("ignored")
 
 // fail makes an error of the database fit to leave the package.
 func (s *Store) fail(ctx context.Context, op string, err error) error {
@@ -70,6 +73,9 @@ func (s *Store) fail(ctx context.Context, op string, err error) error {
 	}
 	if errors.Is(err, errUnreadable) {
 		return &Error{op, "unreadable"}
+	}
+	if errors.Is(err, errIgnored) {
+		return &Error{op, "ignored"}
 	}
 	code := s.d.code(err)
 	if s.d.busy(code) {
@@ -134,6 +140,16 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	}
 	n, err := res.RowsAffected()
 	return n, t.fail(err)
+}
+
+// insert adds one row, for which a trigger of somebody else's may not stand in the
+// way unheard.
+func (t *tx) insert(query string, args ...any) error {
+	n, err := t.exec(query, args...)
+	if err == nil && n != 1 {
+		return t.fail(errIgnored)
+	}
+	return err
 }
 
 // scanner is a row to be read.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore/sqlite"
 	"github.com/pipesecrets/pipesecrets/secrets/storetest"
@@ -394,6 +395,30 @@ func TestOpenWaitsForAnotherThatIsMakingTheFile(t *testing.T) {
 		t.Error(err)
 	}
 	open(t, path)
+}
+
+func TestARowOfTheLogThatTheDatabaseDropsIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, db := open(t, path), raw(t, path)
+	for _, table := range []string{"event", "link"} {
+		if _, err := db.Exec(`CREATE TRIGGER drop_` + table + ` BEFORE INSERT ON ` + table + ` BEGIN SELECT RAISE(IGNORE); END`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev := secrets.Event{Action: secrets.ActionCreate}
+	for what, err := range map[string]error{
+		"an event": s.Record(t.Context(), ev),
+		"a change": s.Put(t.Context(), record(1, "TOKEN", canary()), 0, ev),
+		"a link":   s.Chain(t.Context(), audit.Head{}, audit.Head{Seq: 1, Sum: []byte{1}}),
+	} {
+		var failure *sqlstore.Error
+		if !errors.As(err, &failure) || failure.Code != "ignored" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := s.Find(t.Context(), 1); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("the change was made without its event: %v", err)
+	}
 }
 
 func TestLeasesRunOnFakeTime(t *testing.T) {
