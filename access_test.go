@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/audit"
 )
 
 // callers are the rows of the tables below. All but the organization's people,
@@ -305,19 +308,84 @@ func TestTheVetoCanOnlyDenyAndInDoubtDenies(t *testing.T) {
 }
 
 func TestAWorkspaceWhoseOrganizationCanNotBeToldIsClosed(t *testing.T) {
+	never := make(chan struct{})
+	defer close(never)
 	for name, f := range map[string]func(context.Context, secrets.Scope) (secrets.Scope, error){
 		"error":  func(context.Context, secrets.Scope) (secrets.Scope, error) { return lab, errors.New("down") },
 		"a user": func(context.Context, secrets.Scope) (secrets.Scope, error) { return own(lin), nil },
 		"malformed": func(context.Context, secrets.Scope) (secrets.Scope, error) {
 			return secrets.Scope{Kind: 1, ID: "a b"}, nil
 		},
+		"panics":     func(context.Context, secrets.Scope) (secrets.Scope, error) { panic("no") },
+		"never ends": func(context.Context, secrets.Scope) (secrets.Scope, error) { runtime.Goexit(); return lab, nil },
+		"waits":      func(ctx context.Context, _ secrets.Scope) (secrets.Scope, error) { <-ctx.Done(); return lab, nil },
+		"hangs":      func(context.Context, secrets.Scope) (secrets.Scope, error) { <-never; return lab, nil },
 	} {
-		h := newHouse(t, func(c *pipesecrets.Config) { c.Parent = f })
-		_, err := h.Launch(t.Context(), ada, h.request("r1", genomics))
-		if code(err) != "n" {
-			t.Errorf("%s: %v", name, err)
+		h := newHouse(t, func(c *pipesecrets.Config) {
+			c.Parent = f
+			if name == "waits" || name == "hangs" {
+				c.VetoTimeout = time.Millisecond
+			}
+		})
+		lines, err := h.after(func() error { _, err := h.Launch(t.Context(), ada, h.request("r1", genomics)); return err })
+		want := []string{"user:ada|launch|denied|the host could not tell the workspace's organization"}
+		if code(err) != "n" || !slices.Equal(lines, want) {
+			t.Errorf("%s: %v, and the log says %q", name, err, lines)
 		}
 	}
+}
+
+func TestTheZeroPolicyDeniesAnOperatorToo(t *testing.T) {
+	h := newHouse(t)
+	s, plain := h.put(ada, genomics, "TOKEN")
+	launch := h.launch(lin, "r1", genomics, "TOKEN")
+	z := h.again(func(c *pipesecrets.Config) { c.Policy = rbac.Policy{} })
+	ctx := t.Context()
+	for what, c := range map[string]struct {
+		ask  func() error
+		want string
+	}{
+		"sweep":    {func() error { _, err := z.Sweep(ctx, operator); return err }, "d"},
+		"stuck":    {func() error { _, err := z.Stuck(ctx, operator, secrets.RunID{}, 1); return err }, "d"},
+		"disown":   {func() error { _, err := z.Disown(ctx, operator, runOf(t, "r1"), "cluster"); return err }, "d"},
+		"rewrap":   {func() error { _, err := z.Rewrap(ctx, operator, 1); return err }, "d"},
+		"adopt":    {func() error { return z.Adopt(ctx, operator, true) }, "d"},
+		"health":   {func() error { _, err := z.Health(ctx, operator); return err }, "d"},
+		"seal":     {func() error { _, err := z.Seal(ctx, operator); return err }, "d"},
+		"verify":   {func() error { return z.Verify(ctx, operator, audit.Head{}) }, "d"},
+		"delscope": {func() error { return z.operate(operator, "delscope", genomics, s) }, "n"},
+		"attach":   {func() error { return z.operateRun(operator, "attach", genomics, "r1") }, "n"},
+		"renew":    {func() error { return z.operateRun(operator, "renew", genomics, "r1") }, "n"},
+		"complete": {func() error { return z.operateRun(operator, "complete", genomics, "r1") }, "n"},
+		"receipt":  {func() error { return z.operateRun(operator, "receipt", genomics, "r1") }, "n"},
+		"unknown":  {func() error { return z.operateRun(operator, "complete", genomics, "r2") }, "n"}, // and does not bar it
+	} {
+		lines, err := h.after(c.ask)
+		if code(err) != c.want || len(lines) != 1 || !strings.Contains(lines[0], "|denied|") {
+			t.Errorf("%s: %v, and the log says %q", what, err, lines)
+		}
+	}
+	h.reads(launch, "TOKEN", plain)
+	h.launch(lin, "r2", genomics, "TOKEN")
+}
+
+func TestTheVetoIsNotAskedAboutAnOperatorsWork(t *testing.T) {
+	h := newHouse(t)
+	s, _ := h.put(ada, genomics, "TOKEN")
+	h.launch(lin, "r1", genomics, "TOKEN")
+	v := h.again(func(c *pipesecrets.Config) {
+		c.Veto = func(context.Context, rbac.Caller, rbac.Permission, secrets.Scope) error {
+			t.Error("it is asked")
+			return errors.New("no")
+		}
+	})
+	_, swept := v.Sweep(t.Context(), operator)
+	_, health := v.Health(t.Context(), operator)
+	h.must(errors.Join(swept, health, v.operate(operator, "delscope", genomics, s)))
+	for _, operation := range []string{"attach", "renew", "receipt", "complete"} {
+		h.must(v.operateRun(operator, operation, genomics, "r1"))
+	}
+	h.nothingStaged()
 }
 
 // deaf is a backend whose audit log can't be written.

@@ -143,14 +143,19 @@ func TestAnAttachIsRefusedInTheLogWhileARunIsStagedAndOnceItIsOver(t *testing.T)
 }
 
 func TestADenialIsRecordedThoughItsCallerHasHungUp(t *testing.T) {
-	h := newHouse(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := h.Create(ctx, lin, secrets.Secret{Name: nameOf(t, "TOKEN"), Scope: genomics}, valueOf(t, canary()))
-	if !errors.Is(err, secrets.ErrDenied) {
-		t.Errorf("got %v", err)
+	for _, veto := range []func(context.Context, rbac.Caller, rbac.Permission, secrets.Scope) error{
+		nil,
+		func(ctx context.Context, _ rbac.Caller, _ rbac.Permission, _ secrets.Scope) error { return ctx.Err() },
+	} {
+		h := newHouse(t, func(c *pipesecrets.Config) { c.Veto = veto })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := h.Create(ctx, lin, secrets.Secret{Name: nameOf(t, "TOKEN"), Scope: genomics}, valueOf(t, canary()))
+		if !errors.Is(err, secrets.ErrDenied) { // as it would be if nobody had hung up
+			t.Errorf("got %v", err)
+		}
+		h.told(1, secrets.ActionCreate, secrets.Denied, lin)
 	}
-	h.told(1, secrets.ActionCreate, secrets.Denied, lin)
 }
 
 func TestAMalformedCallerDoesNothingAndForgesNoLine(t *testing.T) {

@@ -84,33 +84,14 @@ func (s *Service) intact(ctx context.Context) error {
 const headTimeout = 10 * time.Second
 
 // kept asks the host for the head that it keeps: audit.ErrNoHead if there is no
-// hook, the zero Head if there is no head yet. A hook that does not come back keeps
-// its goroutine until it does.
+// hook, the zero Head if there is no head yet.
 func (s *Service) kept(ctx context.Context) (audit.Head, error) {
 	if s.config.Head == nil {
 		return audit.Head{}, audit.ErrNoHead
 	}
-	asking, cancel := context.WithTimeout(ctx, headTimeout)
-	defer cancel()
-	type answer struct {
-		head audit.Head
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		told := answer{err: ErrHead}
-		defer func() {
-			_ = recover() // told stays as it is
-			answers <- told
-		}()
-		if head, err := s.config.Head(asking); err == nil {
-			told = answer{head: head}
-		}
-	}()
-	select {
-	case a := <-answers:
-		return a.head, a.err
-	case <-asking.Done():
+	head, err := ask(ctx, headTimeout, s.config.Head)
+	if err != nil {
 		return audit.Head{}, errors.Join(ErrHead, ctx.Err())
 	}
+	return head, nil
 }

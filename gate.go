@@ -66,7 +66,9 @@ func (s *Service) absent(ctx context.Context, ev secrets.Event) error {
 	return s.deny(ctx, rbac.Decision{Why: "there is no such thing"}, ev)
 }
 
-// decide asks the policy and then the veto. It records nothing.
+// decide asks the policy and then the veto. It records nothing. The host's hooks
+// are asked though the caller has given up: the log tells why somebody was denied,
+// and no hook is silent because somebody hung up.
 func (s *Service) decide(ctx context.Context, c rbac.Caller, p rbac.Permission, scope secrets.Scope) rbac.Decision {
 	organization, err := s.organization(ctx, scope)
 	if err != nil {
@@ -94,7 +96,9 @@ func (s *Service) organization(ctx context.Context, scope secrets.Scope) (secret
 	if scope.Kind != secrets.Workspace || s.config.Parent == nil {
 		return secrets.Scope{}, nil
 	}
-	organization, err := s.config.Parent(ctx, scope)
+	organization, err := ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (secrets.Scope, error) {
+		return s.config.Parent(ctx, scope)
+	})
 	if err != nil || !organization.IsZero() && (organization.Kind != secrets.Organization || organization.Check() != nil) {
 		return secrets.Scope{}, errParent
 	}
@@ -104,28 +108,50 @@ func (s *Service) organization(ctx context.Context, scope secrets.Scope) (secret
 // errParent hides the host's own error text.
 var errParent = errors.New("pipesecrets: the host could not tell the workspace's organization")
 
-// veto returns why the host's hook denies, or "". A hook that does not come back
-// keeps its goroutine until it does.
+// veto returns why the host's hook denies, or "".
 func (s *Service) veto(ctx context.Context, c rbac.Caller, p rbac.Permission, scope secrets.Scope) string {
-	ctx, cancel := context.WithTimeout(ctx, s.config.VetoTimeout)
+	_, err := ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.config.Veto(ctx, c, p, scope)
+	})
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errSilent):
+		return "the host's veto did not answer in time"
+	}
+	return "the host's veto"
+}
+
+// What a hook of the host did instead of answering. Its own error text is not told.
+var (
+	errHook   = errors.New("pipesecrets: a hook of the host failed")
+	errSilent = errors.New("pipesecrets: a hook of the host did not answer in time")
+)
+
+// ask calls a hook of the host on a goroutine of its own. A hook that does not come
+// back keeps it until it does.
+func ask[T any](ctx context.Context, timeout time.Duration, hook func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer := make(chan error, 1)
+	type answer struct {
+		told T
+		err  error
+	}
+	answers := make(chan answer, 1)
 	go func() {
-		err := errors.New("panic")
+		a := answer{err: errHook}
 		defer func() {
-			if recover() != nil {
-				answer <- err
-			}
+			_ = recover() // a stays as it is
+			answers <- a
 		}()
-		answer <- s.config.Veto(ctx, c, p, scope)
+		if told, err := hook(ctx); err == nil {
+			a = answer{told: told}
+		}
 	}()
 	select {
-	case err := <-answer:
-		if err != nil {
-			return "the host's veto"
-		}
-		return ""
+	case a := <-answers:
+		return a.told, a.err
 	case <-ctx.Done():
-		return "the host's veto did not answer in time"
+		return answer{}.told, errSilent
 	}
 }

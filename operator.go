@@ -11,12 +11,17 @@ import (
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
-// operate lets only operators pass.
+// operate lets only operators pass, and nobody under the zero policy. The host's
+// veto is not asked.
 func (s *Service) operate(ctx context.Context, c rbac.Caller, ev secrets.Event) error {
-	if c.IsOperator() {
+	if s.config.Policy.Operates(c) {
 		return nil
 	}
-	return s.deny(ctx, rbac.Decision{Visible: true, Why: "only an operator may"}, ev)
+	why := "only an operator may"
+	if c.IsOperator() {
+		why = "the zero policy denies everything"
+	}
+	return s.deny(ctx, rbac.Decision{Visible: true, Why: why}, ev)
 }
 
 // Sweep goes on wherever a run was left by a process that died, a platform that

@@ -243,7 +243,7 @@ func (s *Service) DeleteScope(ctx context.Context, c rbac.Caller, scope secrets.
 		return err
 	}
 	defer func() { err = s.failed(ctx, ev, err) }()
-	if !c.IsOperator() {
+	if !s.config.Policy.Operates(c) {
 		if err := s.gate(ctx, c, rbac.Delete, scope, ev); err != nil {
 			return err
 		}

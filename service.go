@@ -45,12 +45,14 @@ type Config struct {
 	Policy rbac.Policy
 
 	// Parent, if not nil, tells the organization of a workspace, or the zero
-	// scope for none. An error denies. If nil, workspaces have no organization.
+	// scope for none. An error, a panic, or no answer within VetoTimeout denies. It
+	// is called on a goroutine of its own. If nil, workspaces have no organization.
 	Parent func(ctx context.Context, workspace secrets.Scope) (organization secrets.Scope, err error)
 
 	// Veto, if not nil, is asked after the policy has allowed something, and can
 	// only deny: by an error, by a panic, or by not answering within VetoTimeout
-	// (2 seconds if zero). It is called on a goroutine of its own.
+	// (2 seconds if zero). It is called on a goroutine of its own. It is not asked
+	// about what an operator does: background work must not hang on a hook.
 	Veto        func(context.Context, rbac.Caller, rbac.Permission, secrets.Scope) error
 	VetoTimeout time.Duration
 

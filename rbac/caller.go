@@ -32,6 +32,7 @@ func Operator(label string) Caller { return Caller{Label: label, operator: true}
 
 // IsOperator reports whether the caller was made by [Operator]: for what concerns
 // the installation rather than a scope. Who breaks the rule for labels is none.
+// Whether one may work is the policy's to say: see [Policy.Operates].
 func (c Caller) IsOperator() bool { return c.operator && c.valid() }
 
 // valid reports whether the caller's names are fit for events and scopes.

@@ -20,8 +20,9 @@
 //     use. No grant gives a way in. Services and operators, who are no users, have
 //     none.
 //   - An operator, made by [Operator], may operate everywhere and do nothing else.
-//     What the library does on its own behalf is done as one.
-//   - The zero Policy denies everything to everybody.
+//     What the library does on its own behalf is done as one. A host's veto
+//     (pipesecrets.Config.Veto) is not asked about it.
+//   - The zero Policy denies everything to everybody, operators included.
 //
 // # The roles
 //

@@ -142,6 +142,26 @@ func TestTheZeroPolicyDeniesEverything(t *testing.T) {
 	})
 }
 
+func TestAnOperatorOperatesTheInstallationIfAndOnlyIfOnEveryScope(t *testing.T) {
+	check(t, func(t *rapid.T, met coverage, policy Policy) {
+		c := anyCaller.Draw(t, "caller")
+		if rapid.Bool().Draw(t, "zero policy") {
+			policy = Policy{}
+		}
+		operates := policy.Operates(c)
+		for _, s := range scopes {
+			if c.IsOperator() && policy.Decide(c, Operate, s, parent(s)).Allowed != operates {
+				t.Fatalf("on %v it is not %t", s, operates)
+			}
+		}
+		if operates && !c.IsOperator() {
+			t.Fatal("who is no operator operates")
+		}
+		met.count("operates", operates)
+		met.count("an operator who does not", c.IsOperator() && !operates)
+	})
+}
+
 func TestTheZeroCallerMayDoNothing(t *testing.T) {
 	for _, policy := range []Policy{{}, Default(), Seqera(), custom(t, Default())} {
 		for _, d := range decideAll(policy, Caller{}, parent) {

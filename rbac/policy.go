@@ -66,6 +66,11 @@ func (p Policy) With(role Role, permissions ...Permission) (Policy, error) {
 	return changed, nil
 }
 
+// Operates reports whether the caller is an operator whom the policy lets work: for
+// what concerns the installation rather than a scope, where [Policy.Decide] says the
+// same. Under the zero Policy nobody does.
+func (p Policy) Operates(c Caller) bool { return p.roles != nil && c.IsOperator() }
+
 func (p Policy) set(role Role, permissions []Permission) error {
 	if err := role.check(); err != nil {
 		return err
