@@ -44,6 +44,10 @@ func TestEveryCallThatIsAllowedLeavesOneEventThatTellsWhatCameOfIt(t *testing.T)
 	h.launch(lin, "ended", genomics, "TOKEN")
 	_, err := h.Complete(t.Context(), lin, runOf(t, "ended"), pipesecrets.Ending{})
 	h.must(err)
+	gone, _ := h.put(ada, genomics, "GONE")
+	h.launch(lin, "pulled", genomics, "GONE")
+	_, err = h.Revoke(t.Context(), ada, gone.ID)
+	h.must(err)
 	create := func(name string, value secrets.Value) error {
 		_, err := twin.Create(t.Context(), ada, secrets.Secret{Name: nameOf(t, name), Scope: genomics}, value)
 		return err
@@ -72,6 +76,11 @@ func TestEveryCallThatIsAllowedLeavesOneEventThatTellsWhatCameOfIt(t *testing.T)
 		{"revoke, away", "", func() error { _, err := away.Revoke(t.Context(), ada, s.ID); return err },
 			"user:ada|revoke|refused|pipesecrets: the database is not at home here"},
 		{"revoke, fault", "Revoke", func() error { _, err := twin.Revoke(t.Context(), ada, s.ID); return err }, "user:ada|revoke|failed|internal error"},
+		{"revoke, again", "", func() error { _, err := twin.Revoke(t.Context(), ada, gone.ID); return err }, "user:ada|revoke|done|was revoked before"},
+		{"disown, nothing", "", func() error { _, err := twin.Disown(t.Context(), operator, runOf(t, "active"), "cluster"); return err },
+			"operator:test|disown|done|nothing was stuck there"},
+		{"disown, fault", "Load", func() error { _, err := twin.Disown(t.Context(), operator, runOf(t, "active"), "cluster"); return err },
+			"operator:test|disown|failed|internal error"},
 		{"launch, again", "", func() error {
 			_, err := twin.Launch(t.Context(), lin, h.request("active", genomics, "TOKEN"))
 			return err

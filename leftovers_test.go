@@ -4,14 +4,18 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
+	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/audit"
 )
@@ -146,6 +150,50 @@ func TestOnlyAnOperatorSeesAndGivesUpWhatIsStuck(t *testing.T) {
 	}
 }
 
+func TestDisownRefusesATargetThatCanNotBeOneAndWritesNothingOfIt(t *testing.T) {
+	h := newHouse(t)
+	for _, target := range []string{"", "a b", "a\nb", "\x00", "\xff", "é", strings.Repeat("a", 65)} {
+		for _, c := range []rbac.Caller{operator, boss, {}} {
+			lines, err := h.after(func() error { _, err := h.Disown(t.Context(), c, runOf(t, "r1"), target); return err })
+			var invalid *secrets.InvalidError
+			if !errors.As(err, &invalid) || invalid.Field != "target" || len(lines) != 0 {
+				t.Errorf("%q: %v, and the log says %q", target, err, lines)
+			}
+		}
+	}
+	if _, err := h.Disown(t.Context(), operator, runOf(t, "r1"), strings.Repeat("a", 64)); !errors.Is(err, stage.ErrNoRun) {
+		t.Errorf("the longest one: %v", err)
+	}
+}
+
+func TestADisownThatGivesNothingUpSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &faulty{remove: &provider.Error{Op: "remove", Code: provider.Forbidden}}
+		h := newHouse(t, withFaults(f))
+		h.put(ada, genomics, "TOKEN")
+		h.launch(lin, "r1", genomics, "TOKEN")
+		disown := func(target, want string) {
+			t.Helper()
+			before := len(h.events())
+			_, err := h.Disown(t.Context(), operator, runOf(t, "r1"), target)
+			h.must(err)
+			got := h.events()[before:]
+			if len(got) != 1 || got[0].Action != secrets.ActionDisown || got[0].Outcome != secrets.Done || got[0].Reason != want ||
+				got[0].Run.String() != "r1" || got[0].Scope != genomics || got[0].Target != target {
+				t.Errorf("the log says %+v", got)
+			}
+		}
+		disown("cluster", "nothing was stuck there") // it is under way
+		if _, err := h.Complete(t.Context(), lin, runOf(t, "r1"), pipesecrets.Ending{}); err == nil {
+			t.Fatal("it was removed")
+		}
+		disown("clutser", "nothing was stuck there")
+		disown("cluster", "")
+		time.Sleep(3 * time.Minute) // the lease; a closed run keeps it
+		disown("cluster", "nothing was stuck there")
+	})
+}
+
 func TestSweepEverySweepsAtOnceAndThenAboutOnceInTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -189,8 +237,52 @@ func TestSweepEveryGoesOnAfterAFailureAndRefusesAnIntervalOfNothing(t *testing.T
 		if !errors.Is(err, context.Canceled) || failures != 3 {
 			t.Errorf("%v after %d", err, failures)
 		}
-		if err := h.SweepEvery(ctx, operator, 0, nil); !errors.Is(err, secrets.ErrInvalid) {
-			t.Errorf("no interval: %v", err)
+		for _, interval := range []time.Duration{0, -1, time.Second - 1, 24*time.Hour + 1, math.MaxInt64} {
+			if err := h.SweepEvery(t.Context(), operator, interval, nil); !errors.Is(err, secrets.ErrInvalid) {
+				t.Errorf("an interval of %v: %v", interval, err)
+			}
 		}
 	})
+}
+
+func TestSweepEveryTellsOfEverySweepThatCameToItsEnd(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		ends   string // the call of the backend during which ctx ends
+		remove error  // of the driver
+		told   int
+	}{
+		{"a sweep that was done", "Swept", nil, 1},
+		{"a sweep with a failure", "Swept", &provider.Error{Op: "remove", Code: provider.Forbidden}, 1},
+		{"a sweep that was cut short", "Sweeping", nil, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			driver, backend := &faulty{}, &fault{}
+			h := newHouse(t, withFaults(driver))
+			h.put(ada, genomics, "TOKEN")
+			h.launch(lin, "r1", genomics, "TOKEN")
+			time.Sleep(25 * time.Hour) // it is overdue
+			h.sweep()
+			time.Sleep(6 * time.Minute) // and so is the grace
+			driver.remove = c.remove
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			backend.after = func(_ int, call string) error {
+				if call == c.ends {
+					cancel()
+				}
+				return nil
+			}
+			var reports []stage.Report
+			err := h.again(backend.everywhere).SweepEvery(ctx, operator, time.Minute, func(r stage.Report, err error) {
+				reports = append(reports, r)
+				if (err != nil) != (c.remove != nil) {
+					t.Errorf("%s: it is told %v", c.what, err)
+				}
+			})
+			if !errors.Is(err, context.Canceled) || len(reports) != c.told || c.told == 1 && reports[0].Ended != 1 {
+				t.Errorf("%s: %v, and it is told %+v", c.what, err, reports)
+			}
+		})
+	}
 }

@@ -45,20 +45,23 @@ func (s *Service) Sweep(ctx context.Context, c rbac.Caller) (report stage.Report
 
 // SweepEvery calls [Service.Sweep] at once, and then again and again until ctx
 // ends, whose error it returns. Between two sweeps lies the interval, give or
-// take a tenth, so that several processes do not sweep in step. Each sweep's
-// report and error go to told, if it is not nil; no error stops it. It starts no
+// take a tenth, so that several processes do not sweep in step; it must be 1
+// second to 24 hours. Each sweep's report and error go to told, if it is not nil,
+// but for a sweep that the end of ctx cut short; no error stops it. It starts no
 // goroutine: call it from one of yours.
 //
 // A run that crashed is clean after the lease of its launcher, one interval, and
 // the platform's horizon, whichever process sweeps. Watch [Health.LastSweep]: a
 // sweeper that stopped says nothing itself.
 func (s *Service) SweepEvery(ctx context.Context, c rbac.Caller, interval time.Duration, told func(stage.Report, error)) error {
-	if interval < time.Second {
-		return &secrets.InvalidError{Field: "interval", Rule: "must be at least a second"}
+	if interval < time.Second || interval > maxInterval {
+		return &secrets.InvalidError{Field: "interval", Rule: "must be 1 second to 24 hours"}
 	}
 	for {
 		report, err := s.Sweep(ctx, c)
-		if told != nil && ctx.Err() == nil {
+		ended := ctx.Err()
+		cut := ended != nil && errors.Is(err, ended)
+		if told != nil && !cut {
 			told(report, err)
 		}
 		timer := time.NewTimer(interval - interval/10 + rand.N(interval/5))
@@ -70,6 +73,10 @@ func (s *Service) SweepEvery(ctx context.Context, c rbac.Caller, interval time.D
 		}
 	}
 }
+
+// maxInterval bounds the time between two sweeps: what sweeps more rarely than
+// once in the usual Need is a mistake.
+const maxInterval = 24 * time.Hour
 
 // Stuck answers the receipts of up to n runs, 1,000 at most, whose ids come after
 // the given one and that have an object that can't be removed without somebody's
@@ -103,10 +110,14 @@ func (s *Service) Stuck(ctx context.Context, c rbac.Caller, after secrets.RunID,
 
 // Disown gives up the objects of a run at a target that are stuck or in
 // quarantine: for a target that will never be reached again, or for what turned
-// out to be somebody else's. Whatever is still there stays there. Only an
-// operator may. ErrBusy if another process is at work on the run.
+// out to be somebody else's. Whatever is still there stays there. It is no error
+// if nothing is stuck there. Only an operator may. ErrBusy if another process is at
+// work on the run.
 func (s *Service) Disown(ctx context.Context, c rbac.Caller, run secrets.RunID, target string) (receipt stage.Receipt, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionDisown, Run: run, Target: target}
+	if target == "" || !visible(target) || len(target) > maxTarget { // before it gets into the log
+		return stage.Receipt{}, &secrets.InvalidError{Field: "target", Rule: "must be 1 to 64 bytes of visible ASCII"}
+	}
 	defer func() { err = s.failed(ctx, ev, err) }()
 	if err := s.operate(ctx, c, ev); err != nil {
 		return stage.Receipt{}, err
@@ -114,8 +125,28 @@ func (s *Service) Disown(ctx context.Context, c rbac.Caller, run secrets.RunID, 
 	if _, err := s.atHome(ctx); err != nil {
 		return stage.Receipt{}, err
 	}
+	known, before, err := s.backend.Load(ctx, run)
+	if err != nil {
+		return stage.Receipt{}, err
+	}
+	ev.Scope = known.Workspace
 	receipt, err = s.engine.Disown(ctx, run, target, c.Name())
+	if err == nil && released(receipt.Rows) == released(before) { // the ledger tells of what is given up only
+		told := ev
+		told.Outcome, told.Reason = secrets.Done, "nothing was stuck there"
+		err = s.record(ctx, told)
+	}
 	return s.shown(c, receipt), busy(err)
+}
+
+// released counts the objects that were given up.
+func released(rows []stage.Row) (n int) {
+	for _, row := range rows {
+		if row.State == stage.Released {
+			n++
+		}
+	}
+	return n
 }
 
 // Rewrap seals up to batch records that are behind under the keyring's primary

@@ -341,12 +341,26 @@ func TestALaunchWhoseSecretIsRevokedJustBeforeItIsPublishedHandsOutNothing(t *te
 	h.nothingStaged()
 }
 
-func TestARepeatedRevocationIsOneEvent(t *testing.T) {
-	r := newRevocation(t)
-	for range 3 {
-		r.must(r.revoke(t.Context()))
+func TestARepeatedRevocationSaysThatItIsOne(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		r := newRevocation(t)
+		if deleted { // and not revoked
+			r.must(r.Delete(t.Context(), ada, r.secret.ID))
+		}
+		for i, want := range []string{"", "was revoked before", "was revoked before"} {
+			before := len(r.events())
+			r.must(r.revoke(t.Context()))
+			var told []secrets.Event
+			for _, ev := range r.events()[before:] {
+				if ev.Action == secrets.ActionRevoke {
+					told = append(told, ev)
+				}
+			}
+			if len(told) != 1 || told[0].Outcome != secrets.Done || told[0].Reason != want || told[0].Name != r.secret.Name {
+				t.Errorf("deleted: %t, call %d: the log says %+v", deleted, i+1, told)
+			}
+		}
+		r.told(1, secrets.ActionRemove, secrets.Done, ada)
+		r.pulled()
 	}
-	r.told(1, secrets.ActionRevoke, secrets.Done, ada)
-	r.told(1, secrets.ActionRemove, secrets.Done, ada)
-	r.pulled()
 }

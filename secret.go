@@ -182,7 +182,8 @@ func (s *Service) remove(ctx context.Context, secret secrets.Secret, ev secrets.
 func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (runs []secrets.RunID, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionRevoke}
 	defer func() { err = s.failed(ctx, ev, err) }()
-	if err := s.findEver(ctx, c, rbac.Delete, id, &ev); err != nil {
+	before, err := s.findEver(ctx, c, rbac.Delete, id, &ev)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := s.atHome(ctx); err != nil {
@@ -202,36 +203,46 @@ func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (run
 		}
 	}
 	if len(failures) > 0 { // each is in the log, as a removal that failed
-		return runs, recorded{errors.Join(failures...)}
+		err = recorded{errors.Join(failures...)}
 	}
-	return runs, nil
+	if before { // the ledger tells of the first time only
+		ev.Reason = "was revoked before"
+		err = errors.Join(err, s.record(ctx, ev))
+	}
+	return runs, err
 }
 
 // findEver is find for secrets that may be deleted already: a run that is under
-// way still tells their scope.
-func (s *Service) findEver(ctx context.Context, c rbac.Caller, p rbac.Permission, id secrets.ID, ev *secrets.Event) error {
+// way still tells their scope. It reports whether the secret was revoked before
+// in each of these runs.
+func (s *Service) findEver(ctx context.Context, c rbac.Caller, p rbac.Permission, id secrets.ID, ev *secrets.Event) (revoked bool, err error) {
 	ev.Pin.ID = id
 	record, err := s.backend.Find(ctx, id)
 	if err == nil {
 		ev.Scope, ev.Name, ev.Pin = record.Scope, record.Name, record.Pin
-		return s.gate(ctx, c, p, record.Scope, *ev)
+		return false, s.gate(ctx, c, p, record.Scope, *ev)
 	}
 	if !errors.Is(err, secrets.ErrNotFound) {
-		return err
+		return false, err
 	}
 	using, err := s.backend.UsedBy(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
+	found := false
+	revoked = true
 	for _, run := range using {
 		for _, item := range run.Items {
 			if item.Pin.ID == id {
 				ev.Scope, ev.Name, ev.Pin = item.Scope, item.Name, item.Pin
-				return s.gate(ctx, c, p, item.Scope, *ev)
+				found, revoked = true, revoked && item.Revoked
 			}
 		}
 	}
-	return s.absent(ctx, *ev)
+	if !found {
+		return false, s.absent(ctx, *ev)
+	}
+	return revoked, s.gate(ctx, c, p, ev.Scope, *ev)
 }
 
 // DeleteScope deletes every secret of a scope, as when a workspace is removed or

@@ -64,6 +64,7 @@ var byteDoors = []door{
 
 	{"secrets.Record.Sealed []byte", "ciphertext"},
 	{"provider/stage.Run.Request []byte", "keyed digest"},
+	{"provider/stage.Run.Chosen []byte", "keyed digest"},
 	{"secrets/audit.Head.Sum []byte", "keyed digest"},
 	{"secrets/audit.Head.MarshalText returns []byte", "a place and a keyed digest"},
 	{"secrets/audit.MAC.ComputeMAC(data) []byte", "a place, a count and digests"},
