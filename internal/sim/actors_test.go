@@ -14,11 +14,27 @@ import (
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
-// bounded makes a call of the host under its timeout.
-func (w *world) bounded(do func(context.Context)) {
+// bounded makes a call of the host under its timeout, and answers its error after
+// it was looked for a value.
+func (w *world) bounded(p *process, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Minute)
 	defer cancel()
-	do(ctx)
+	err := do(ctx)
+	if err != nil && strings.Contains(err.Error(), "canary") {
+		w.turn(p, "hears a value", func() { w.fail("no plaintext", "an error holds a value") })
+	}
+	return err
+}
+
+// wish is the key of the context of a call by which the host itself ends a run.
+type wish struct{}
+
+// end ends a run, as the host wishes.
+func (w *world) end(p *process, e *stage.Engine, id secrets.RunID, outcome string) error {
+	return w.bounded(p, func(ctx context.Context) error {
+		_, err := e.Unstage(context.WithValue(ctx, wish{}, true), id, "user:"+p.name, outcome)
+		return err
+	})
 }
 
 // start starts a process with an engine of its own.
@@ -45,6 +61,7 @@ func (w *world) put(i int) error {
 		return err
 	}
 	w.current[id]++
+	w.plain[r.Pin] = fmt.Appendf(nil, "%s-%d-%d", w.canary, r.Pin.ID, r.Pin.Version)
 	return nil
 }
 
@@ -59,25 +76,31 @@ func (w *world) launcher(p *process, e *stage.Engine, ids []secrets.RunID, dice 
 		var run stage.Run
 		var rows []stage.Row
 		w.turn(p, "plans "+id.String(), func() { run, rows = w.plan(p, e, id, d) })
-		staged := false
-		w.bounded(func(ctx context.Context) {
-			_, err := e.Stage(ctx, run, rows, []secrets.Event{{Action: secrets.ActionLaunch}}, nil)
-			staged = err == nil
-		})
-		if !staged {
+		asked := time.Now()
+		var refs []provider.Reference
+		if w.bounded(p, func(ctx context.Context) (err error) {
+			refs, err = e.Stage(ctx, run, rows, []secrets.Event{{Action: secrets.ActionLaunch}}, nil)
+			return err
+		}) != nil {
 			continue
 		}
-		w.turn(p, "hands out "+id.String(), func() { w.handedOut(id) })
+		w.turn(p, "hands out "+id.String(), func() { w.handedOut(id, refs, asked) })
 		time.Sleep(time.Duration(d%31) * time.Minute)
-		w.bounded(func(ctx context.Context) { _, _ = e.Renew(ctx, id) })
-		if d&32 == 0 {
-			w.bounded(func(ctx context.Context) { _, _ = e.Withdraw(ctx, id, "user:x") }) // nothing may be revoked: then nothing happens
+		asked = time.Now()
+		if w.bounded(p, func(ctx context.Context) error { _, err := e.Renew(ctx, id); return err }) == nil {
+			w.turn(p, "has renewed "+id.String(), func() { w.needed[id] = asked.Add(need) })
+		}
+		if d&32 == 0 { // nothing may be revoked: then nothing happens; a run that has not begun, or has ended, ends
+			_ = w.bounded(p, func(ctx context.Context) error {
+				_, err := e.Withdraw(context.WithValue(ctx, wish{}, true), id, "user:x")
+				return err
+			})
 		}
 		if d&64 == 0 {
 			time.Sleep(time.Duration(d%13) * time.Minute)
 		}
 		if d%5 != 0 { // else the host forgets it
-			w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, id, "user:x", "done") })
+			_ = w.end(p, e, id, "done")
 		}
 	}
 }
@@ -122,10 +145,10 @@ func (w *world) plan(p *process, e *stage.Engine, id secrets.RunID, dice int) (s
 
 // reaper ends runs: some that are under way, some that have yet to begin, some
 // twice.
-func (w *world) reaper(e *stage.Engine, ids []secrets.RunID, dice []int) {
+func (w *world) reaper(p *process, e *stage.Engine, ids []secrets.RunID, dice []int) {
 	for i, d := range dice {
 		time.Sleep(time.Duration(d%41) * time.Minute / 2)
-		w.bounded(func(ctx context.Context) { _, _ = e.Unstage(ctx, ids[(i+d)%len(ids)], "operator:reaper", "cancelled") })
+		_ = w.end(p, e, ids[(i+d)%len(ids)], "cancelled")
 	}
 }
 
@@ -137,6 +160,7 @@ func (w *world) editor(p *process, dice []int) {
 			if i == len(dice)-1 {
 				_, err := w.backend.Revoke(w.ctx, secretsThere)
 				w.changed("Revoke", secrets.RunID{})
+				w.revoked = time.Now()
 				return err
 			}
 			return w.put(d % (secretsThere - 1))
@@ -146,16 +170,10 @@ func (w *world) editor(p *process, dice []int) {
 
 // host ends every run, again and again where it was told that something is left to
 // do.
-func (w *world) host(e *stage.Engine) {
+func (w *world) host(p *process, e *stage.Engine) {
 	for _, id := range w.order {
-		for again := true; again; {
-			w.bounded(func(ctx context.Context) {
-				_, err := e.Unstage(ctx, id, "operator:host", "over")
-				again = err != nil
-			})
-			if again {
-				time.Sleep(time.Minute)
-			}
+		for w.end(p, e, id, "over") != nil {
+			time.Sleep(time.Minute)
 		}
 	}
 }
@@ -163,8 +181,7 @@ func (w *world) host(e *stage.Engine) {
 // sweeper sweeps until the history is over.
 func (w *world) sweeper(p *process, e *stage.Engine, over func() bool) {
 	for !over() {
-		var err error
-		w.bounded(func(ctx context.Context) { _, err = e.Sweep(ctx, "operator:sweeper", ours) })
+		err := w.bounded(p, func(ctx context.Context) error { _, err := e.Sweep(ctx, "operator:sweeper", ours); return err })
 		if err == nil && len(w.lost) > 0 && w.sweepers() == 1 {
 			w.turn(p, "has swept", func() { w.swept(p) })
 		}
@@ -263,7 +280,7 @@ func (w *world) play() string {
 		w.start(fmt.Sprint("launcher", l), func(p *process, e *stage.Engine) { w.launcher(p, e, ids, dice) })
 	}
 	reaped, edits := draw(3), draw(3)
-	w.start("reaper", func(_ *process, e *stage.Engine) { w.reaper(e, w.order, reaped) })
+	w.start("reaper", func(p *process, e *stage.Engine) { w.reaper(p, e, w.order, reaped) })
 	w.start("editor", func(p *process, _ *stage.Engine) { w.editor(p, edits) })
 	w.run()
 	return w.broken
@@ -310,7 +327,7 @@ func (w *world) run() {
 		if passed > endFrom && !ended {
 			ended = true
 			w.allow(began.Add(calmFrom - 2*horizon))
-			w.start("host", func(_ *process, e *stage.Engine) { w.host(e) })
+			w.start("host", w.host)
 		}
 		if over.Load() {
 		} else if passed > overFrom+longer || passed > overFrom && len(w.refused) == 0 {

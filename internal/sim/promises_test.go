@@ -81,15 +81,15 @@ func (w *world) removing(p *process, platform string, c providertest.Call) {
 	if row.ID != "" && c.ID == "" {
 		w.fail("by id", "a removal of %s goes by its name", o.Name)
 	}
-	if run.Phase < stage.Ending && !w.revoked(run, o.Items) {
+	if run.Phase < stage.Ending && len(kept(run, o.Items)) > 0 {
 		w.fail("early delete", "%s is removed while its run is %s", o.Name, run.Phase)
 	}
 }
 
-// revoked reports whether one of the items was revoked.
-func (w *world) revoked(run stage.Run, items []provider.Item) bool {
-	return slices.ContainsFunc(run.Items, func(of stage.Item) bool {
-		return of.Revoked && slices.ContainsFunc(items, func(it provider.Item) bool { return it.Pin == of.Pin })
+// kept returns the items that a run has not lost by revocation.
+func kept(run stage.Run, items []provider.Item) []provider.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(it provider.Item) bool {
+		return slices.ContainsFunc(run.Items, func(of stage.Item) bool { return of.Revoked && of.Pin == it.Pin })
 	})
 }
 
@@ -113,9 +113,16 @@ func (w *world) check() {
 			if o.Stage == lost {
 				continue
 			}
+			at := name + " " + o.Name
 			if len(o.Items) == 0 {
-				continue // an empty place, made before the fence: its maker undoes it, or a sweep finds it
+				// An empty place, made before the fence: its maker undoes it, or a sweep
+				// removes it, as what its row tells of or as what it finds.
+				if _, known := w.strays[at]; !known && w.creating[at] == 0 {
+					w.strays[at] = time.Now()
+				}
+				continue
 			}
+			delete(w.strays, at)
 			left[o.Run] = left[o.Run] || !o.Going // what goes can be read no more
 			_, row, known := w.row(o.Run, o.Stage)
 			switch {
@@ -129,6 +136,7 @@ func (w *world) check() {
 			w.fail("foreign delete", "%d of %d objects of others are left on %s", foreign, w.foreign, name)
 		}
 	}
+	w.settleStrays()
 	now := time.Now()
 	for id, at := range w.crashed {
 		if run, _, err := w.load(id); err == nil && run.Phase == stage.Active {
@@ -149,15 +157,49 @@ func (w *world) check() {
 			continue
 		}
 		for _, row := range rows {
-			if _, there := w.truth(row.Target, row.Object.Name); !there && !w.revoked(run, row.Object.Items) {
-				w.fail("early delete", "%s is gone while its run is active", row.Object.Name)
+			o, there := w.truth(row.Target, row.Object.Name)
+			for _, item := range kept(run, row.Object.Items) {
+				if !there || o.Going || !o.Holds(item.Name, w.plain[item.Pin]) {
+					w.fail("early delete", "%s has lost %s while its run is active", row.Object.Name, item.Name)
+				}
 			}
+			w.pulled(run, row, o, there)
+		}
+	}
+}
+
+// settleStrays forgets the empty places that are gone or in use, and sees that no
+// other stays longer than it takes to find and remove it.
+func (w *world) settleStrays() {
+	for at, since := range w.strays {
+		platform, name, _ := strings.Cut(at, " ")
+		if o, there := w.truth(platform, name); !there || len(o.Items) > 0 || w.creating[at] > 0 {
+			delete(w.strays, at)
+		} else if stays := time.Since(since); w.calm && stays > lease+3*max(interval, w.apart) {
+			w.fail("bound", "the empty %s stays for %v", name, stays)
+		}
+	}
+}
+
+// pulled sees that what was revoked is gone from an active run in time.
+func (w *world) pulled(run stage.Run, row stage.Row, o providertest.Object, there bool) {
+	late := lease + 2*max(interval, w.apart) + horizon
+	if !w.calm || !there || o.Going || w.revoked.IsZero() || time.Since(w.revoked) < late {
+		return
+	}
+	for _, item := range run.Items {
+		if item.Revoked && o.Holds(item.Name, w.plain[item.Pin]) {
+			w.fail("revocation", "%s holds %s, %v after it was revoked", row.Object.Name, item.Name, time.Since(w.revoked))
 		}
 	}
 }
 
 // handedOut holds references against what must be so when they are.
-func (w *world) handedOut(id secrets.RunID) {
+func (w *world) handedOut(id secrets.RunID, refs []provider.Reference, asked time.Time) {
+	w.needed[id] = asked.Add(need)
+	if strings.Contains(fmt.Sprint(refs), w.canary) {
+		w.fail("no plaintext", "a reference holds a value")
+	}
 	run, rows, err := w.load(id)
 	if err != nil || run.Phase < stage.Active {
 		w.fail("publish", "references of run %s, which is %s", id, run.Phase)
@@ -192,6 +234,9 @@ func (w *world) final() {
 	}
 	for name := range w.platforms {
 		for _, o := range w.there(name) {
+			if strings.Contains(fmt.Sprintf("%+v", o.Object), w.canary) {
+				w.fail("no plaintext", "what is not a value holds one on the platform")
+			}
 			if o.Mark == ours {
 				w.fail("left behind", "%s is on %s in the end", o.Name, name)
 			}
@@ -205,5 +250,8 @@ func (w *world) final() {
 	// A sweep takes its time here, and a sweeper may be killed and come back.
 	if bound := lease + max(interval, w.apart) + horizon; w.calm && w.worst() > bound {
 		w.fail("bound", "%v from a crash until all was clean, more than %v", w.worst(), bound)
+	}
+	if w.calm && w.apart > slowest {
+		w.fail("bound", "%v from the beginning of a sweep to the end of the next", w.apart)
 	}
 }

@@ -54,21 +54,21 @@ const (
 	failBefore
 	loseReply
 	hang
+	pauseAfter
 	dieBefore
 	dieAfter
 )
 
-var verdicts = [...]string{"", " fails", " loses its reply", " hangs", " dies before", " dies after"}
+var verdicts = [...]string{"", " fails", " loses its reply", " hangs", " and pauses", " dies before", " dies after"}
+
+// pauses are longer than a lease, and at times than a horizon.
+var pauses = [...]time.Duration{3 * time.Minute, 12 * time.Minute}
 
 var errFault = errors.New("a fault")
 
 // point is where a goroutine of a process waits for its turn to make a call.
 func (s *scheduler) point(ctx context.Context, p *process, label string, do func(context.Context) error) error {
-	w := &waiter{p: p, label: p.name + " " + label, turn: make(chan verdict)}
-	s.mu.Lock()
-	s.waiting = append(s.waiting, w)
-	s.mu.Unlock()
-	v := <-w.turn
+	v := s.wait(&waiter{p: p, label: p.name + " " + label})
 	if v == dieAfter {
 		_ = do(ctx) // nobody hears of it
 	}
@@ -83,6 +83,13 @@ func (s *scheduler) point(ctx context.Context, p *process, label string, do func
 			return err
 		}
 		return errFault
+	case pauseAfter:
+		err := do(ctx)
+		s.wait(&waiter{p: p, label: p.name + " " + label + " goes on", held: time.Now().Add(pauses[len(label)%2])})
+		if p.dead {
+			runtime.Goexit()
+		}
+		return err
 	case hang:
 		if _, bounded := ctx.Deadline(); !bounded {
 			return errFault
@@ -91,6 +98,15 @@ func (s *scheduler) point(ctx context.Context, p *process, label string, do func
 		return s.point(ctx, p, label+" timed out", func(ctx context.Context) error { return ctx.Err() }) // it goes on in its turn
 	}
 	return do(ctx)
+}
+
+// wait waits until it is the waiter's turn.
+func (s *scheduler) wait(w *waiter) verdict {
+	w.turn = make(chan verdict)
+	s.mu.Lock()
+	s.waiting = append(s.waiting, w)
+	s.mu.Unlock()
+	return <-w.turn
 }
 
 // spawn starts a process.
@@ -163,10 +179,12 @@ func (s *scheduler) release(w *waiter) {
 			v = loseReply
 		case dice < 38:
 			v = hang
-		case dice < 46: // longer than a lease, and at times than a horizon
-			w.held = time.Now().Add([]time.Duration{3 * time.Minute, 12 * time.Minute}[dice%2])
+		case dice < 46 && w.held.IsZero():
+			w.held = time.Now().Add(pauses[dice%2])
 			s.record(w.label + " pauses")
 			return
+		case dice < 54 && w.held.IsZero():
+			v = pauseAfter
 		}
 	}
 	s.record(w.label + verdicts[v])

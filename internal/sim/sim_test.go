@@ -24,6 +24,9 @@ var (
 type totals struct {
 	seeds, steps, calls, crashes, takeovers, late, stale int
 	worst                                                time.Duration
+
+	stuck, lost, worstLost int
+	broken                 map[string]int // histories, by the promise that each broke first
 }
 
 // history plays one seed and answers its world.
@@ -52,6 +55,15 @@ func (sum *totals) add(w *world) {
 	sum.calls += w.calls
 	sum.crashes += w.crashes
 	sum.takeovers += w.takeovers
+	sum.stuck += w.stuck
+	sum.lost += len(w.lost)
+	sum.worstLost = max(sum.worstLost, w.worstLost)
+	if promise, _, broken := strings.Cut(w.broken, ":"); broken {
+		if sum.broken == nil {
+			sum.broken = map[string]int{}
+		}
+		sum.broken[promise]++
+	}
 	for _, platform := range w.platforms {
 		st := platform.Stats()
 		sum.late += st.LateCreates + st.DuplicateCreates
@@ -63,9 +75,13 @@ func (sum *totals) add(w *world) {
 }
 
 func (sum totals) String() string {
-	return fmt.Sprintf("seeds=%d steps=%d driver_calls=%d crashes=%d takeovers=%d late_creates=%d stale_lists=%d "+
-		"unknown_orphans=0 foreign_deletes=0 early_deletes=0 worst_crash_to_clean=%v",
-		sum.seeds, sum.steps, sum.calls, sum.crashes, sum.takeovers, sum.late, sum.stale, sum.worst.Round(time.Second))
+	orphans := sum.broken["intent"] + sum.broken["gone for ever"] + sum.broken["left behind"] + sum.broken["lost ledger"]
+	return fmt.Sprintf("refused_and_stuck=%d lost=%d worst_lost_to_clean=%d_sweeps\n"+
+		"seeds=%d steps=%d driver_calls=%d crashes=%d takeovers=%d late_creates=%d stale_lists=%d "+
+		"unknown_orphans=%d foreign_deletes=%d early_deletes=%d worst_crash_to_clean=%v",
+		sum.stuck, sum.lost, sum.worstLost,
+		sum.seeds, sum.steps, sum.calls, sum.crashes, sum.takeovers, sum.late, sum.stale,
+		orphans, sum.broken["foreign delete"], sum.broken["early delete"]+sum.broken["early end"], sum.worst.Round(time.Second))
 }
 
 // wanted is how many seeds to play.
@@ -89,11 +105,8 @@ func TestSimulation(t *testing.T) {
 			}
 		})
 	}
-	if t.Failed() {
-		return
-	}
 	fmt.Println(sum)
-	if n >= 20_000 && (sum.calls < 100*sum.seeds || min(sum.crashes, sum.takeovers, sum.late, sum.stale) < 1000) {
+	if n >= 20_000 && (sum.calls < 100*sum.seeds || min(sum.crashes, sum.takeovers, sum.late, sum.stale, sum.stuck, sum.lost) < 1000) {
 		t.Error("too little of what is rare has happened")
 	}
 }

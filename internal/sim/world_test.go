@@ -22,6 +22,7 @@ const (
 	horizon  = 10 * time.Minute
 	interval = 2 * time.Minute // between sweeps
 	need     = time.Hour
+	slowest  = 10 * time.Minute // from the beginning of a sweep to the end of the next, where only crashes happen
 )
 
 var (
@@ -64,6 +65,12 @@ type world struct {
 	lines  map[secrets.RunID]line
 	stale  bool // something was committed since the promises were checked
 
+	needed   map[secrets.RunID]time.Time // until when the host was told that a run has its secrets
+	revoked  time.Time                   // when the last secret was
+	creating map[string]int              // calls under way, by platform and name
+	strays   map[string]time.Time        // empty places that nobody is at work on, by platform and name, since when
+
+	plain     map[secrets.Pin][]byte
 	current   map[secrets.ID]secrets.Version
 	order     []secrets.RunID // runs in the order in which they were planned
 	refs      map[secrets.RunID]bool
@@ -75,11 +82,16 @@ type world struct {
 
 func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
+	if m, ours := backend.(*storetest.Memory); ours { // whose clock need not be the processes'
+		skew := [8]time.Duration{3: 7 * time.Minute, 5: -7 * time.Minute}[seed%8]
+		m.Now = func() time.Time { return time.Now().Add(skew) }
+	}
 	w := &world{
 		ctx: ctx, seed: seed, backend: backend, platforms: map[string]*providertest.Platform{},
 		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{},
 		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
 		sweeping: map[*process]int{}, began: map[*process]time.Time{}, lost: map[string]*loss{}, refused: map[string]func(string) bool{},
+		needed: map[secrets.RunID]time.Time{}, creating: map[string]int{}, strays: map[string]time.Time{}, plain: map[secrets.Pin][]byte{},
 		sights: map[string]sight{}, lines: map[secrets.RunID]line{}, current: map[secrets.ID]secrets.Version{}, refs: map[secrets.RunID]bool{},
 		canary: fmt.Sprintf("canary-%x", rng.Uint64()),
 	}
@@ -156,8 +168,8 @@ func (w *world) fail(promise, format string, args ...any) {
 // onCrash notes which runs have lost their stager.
 func (w *world) onCrash(p *process) {
 	for _, id := range w.order {
-		if w.actor[id] == p && !w.ended[id] {
-			if run, _, err := w.load(id); err == nil && run.Phase == stage.Staging {
+		if w.actor[id] == p {
+			if run, _, err := w.load(id); err == nil && (run.Phase == stage.Staging || run.Phase == stage.Ending) {
 				w.crashed[id] = time.Now()
 			}
 		}
@@ -173,12 +185,12 @@ func (w *world) engine(p *process) (*stage.Engine, error) {
 	return stage.New(stage.Config{
 		Ledger: w.ledger(p), Targets: targets, Lease: lease, Need: need, MaxNeed: 3 * need, MaskFor: need,
 		Grace: time.Nanosecond, Intact: func(context.Context) error { return nil },
-		Open: func(ctx context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+		Open: func(_ context.Context, _ stage.Run, items []provider.Item) (map[secrets.Pin]secrets.Value, error) {
 			var pins []secrets.Pin
 			for _, item := range items {
 				pins = append(pins, item.Pin)
 			}
-			records, err := w.backend.Pinned(ctx, pins)
+			records, err := w.backend.Pinned(w.ctx, pins) // a host that does not heed its context
 			if errors.Is(err, secrets.ErrNotFound) {
 				w.fail("pins", "a version of a run under way is gone")
 			}
@@ -187,7 +199,7 @@ func (w *world) engine(p *process) (*stage.Engine, error) {
 			}
 			values := map[secrets.Pin]secrets.Value{}
 			for _, r := range records {
-				if values[r.Pin], err = secrets.NewValue([]byte(w.canary)); err != nil {
+				if values[r.Pin], err = secrets.NewValue(w.plain[r.Pin]); err != nil {
 					return nil, err
 				}
 			}
@@ -208,7 +220,7 @@ func (w *world) ledger(p *process) stage.Ledger {
 			w.changed(method, run)
 			switch {
 			case err == nil && !run.IsZero():
-				w.committed(p, method, run)
+				w.committed(ctx, p, method, run)
 			case err == nil && method == "Sweeping":
 				w.sweeps++
 				w.sweeping[p], w.began[p] = w.sweeps, time.Now()
@@ -227,7 +239,7 @@ func (w *world) ledger(p *process) stage.Ledger {
 }
 
 // committed holds what was committed against what must be so.
-func (w *world) committed(p *process, method string, id secrets.RunID) {
+func (w *world) committed(ctx context.Context, p *process, method string, id secrets.RunID) {
 	switch method {
 	case "Begin", "Take":
 		run, _, err := w.load(id)
@@ -255,6 +267,9 @@ func (w *world) committed(p *process, method string, id secrets.RunID) {
 			w.fail("tombstone", "run %s was ended, and the ledger does not say so", id)
 		}
 		if !w.ended[id] {
+			if ctx.Value(wish{}) == nil && time.Now().Before(w.needed[id]) {
+				w.fail("early end", "run %s is ended by nobody's wish, and is needed until %v", id, w.needed[id])
+			}
 			if before := w.actor[id]; before != nil && run.Epoch <= w.epoch[id] {
 				w.fail("epoch", "run %s has ended under the epoch of its actor", id)
 			}
@@ -302,6 +317,11 @@ func (w *world) driver(p *process, name string) provider.Provider {
 		err := w.point(ctx, p, name+"."+c.Method+" "+c.Object.Name, func(ctx context.Context) error {
 			if c.Method != "Open" {
 				w.calls++
+			}
+			if c.Method == "Create" {
+				at := name + " " + c.Object.Name
+				w.creating[at]++
+				defer func() { w.creating[at]-- }()
 			}
 			if c.Method == "Remove" {
 				w.removing(p, name, c)

@@ -190,6 +190,12 @@ func (p *Platform) Plant(o Object) {
 	p.make(o, now)
 }
 
+// Holds reports whether the object holds exactly this value of the item.
+func (o Object) Holds(name secrets.Name, plain []byte) bool {
+	digest, has := o.digests[name]
+	return has && digest == sha256.Sum256(plain)
+}
+
 // Holds reports whether what is referred to is there and holds exactly this value
 // of the item.
 func (p *Platform) Holds(r provider.Reference, plain []byte) bool {
@@ -197,8 +203,7 @@ func (p *Platform) Holds(r provider.Reference, plain []byte) bool {
 	defer p.mu.Unlock()
 	for _, o := range p.objects {
 		if o.ID == r.Locator && o.Gone.IsZero() {
-			digest, has := o.digests[r.Name]
-			return has && digest == sha256.Sum256(plain)
+			return o.Holds(r.Name, plain)
 		}
 	}
 	return false

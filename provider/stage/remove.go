@@ -280,8 +280,13 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	row.Attempts, row.Code = 0, ""
 	switch {
 	case presence == provider.Pending:
-		// It is gone in minutes or in days: the longer it takes, the rarer the looks.
-		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(min(max(now.Sub(a.run.Ended)/4, retryBase), retryLimit))
+		// It is gone in minutes or in days: the longer it takes, the rarer the looks;
+		// but as often as what is absent is looked for while the run is under way.
+		next := horizon / looks
+		if a.run.Phase == Ending {
+			next = now.Sub(a.run.Ended) / 4
+		}
+		row.State, row.Absent, row.Next = Pending, time.Time{}, now.Add(min(max(next, retryBase), retryLimit))
 	case horizon == 0 || !row.Absent.IsZero() && looked.Sub(row.Absent) >= horizon:
 		row.State, row.Gone, row.Next = Gone, now, time.Time{}
 	default:
