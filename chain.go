@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/hook"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -89,7 +90,7 @@ func (s *Service) kept(ctx context.Context) (audit.Head, error) {
 	if s.config.Head == nil {
 		return audit.Head{}, audit.ErrNoHead
 	}
-	head, err := ask(ctx, headTimeout, s.config.Head)
+	head, err := hook.Ask(ctx, headTimeout, s.config.Head)
 	if err != nil {
 		return audit.Head{}, errors.Join(ErrHead, ctx.Err())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/hook"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -96,7 +97,7 @@ func (s *Service) organization(ctx context.Context, scope secrets.Scope) (secret
 	if scope.Kind != secrets.Workspace || s.config.Parent == nil {
 		return secrets.Scope{}, nil
 	}
-	organization, err := ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (secrets.Scope, error) {
+	organization, err := hook.Ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (secrets.Scope, error) {
 		return s.config.Parent(ctx, scope)
 	})
 	if err != nil || !organization.IsZero() && (organization.Kind != secrets.Organization || organization.Check() != nil) {
@@ -110,48 +111,14 @@ var errParent = errors.New("pipesecrets: the host could not tell the workspace's
 
 // veto returns why the host's hook denies, or "".
 func (s *Service) veto(ctx context.Context, c rbac.Caller, p rbac.Permission, scope secrets.Scope) string {
-	_, err := ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err := hook.Ask(context.WithoutCancel(ctx), s.config.VetoTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.config.Veto(ctx, c, p, scope)
 	})
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, errSilent):
+	case errors.Is(err, hook.ErrLate):
 		return "the host's veto did not answer in time"
 	}
 	return "the host's veto"
-}
-
-// What a hook of the host did instead of answering. Its own error text is not told.
-var (
-	errHook   = errors.New("pipesecrets: a hook of the host failed")
-	errSilent = errors.New("pipesecrets: a hook of the host did not answer in time")
-)
-
-// ask calls a hook of the host on a goroutine of its own. A hook that does not come
-// back keeps it until it does.
-func ask[T any](ctx context.Context, timeout time.Duration, hook func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	type answer struct {
-		told T
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		a := answer{err: errHook}
-		defer func() {
-			_ = recover() // a stays as it is
-			answers <- a
-		}()
-		if told, err := hook(ctx); err == nil {
-			a = answer{told: told}
-		}
-	}()
-	select {
-	case a := <-answers:
-		return a.told, a.err
-	case <-ctx.Done():
-		return answer{}.told, errSilent
-	}
 }

@@ -62,15 +62,19 @@ type Config struct {
 
 	// Alive, if not nil, tells whether a run whose time is over is still under
 	// way; an error, a panic, or no answer in 10 seconds keeps it until MaxNeed is
-	// over. It is called on a goroutine of its own.
+	// over, and after the latter a sweep asks no more. It is called on a goroutine
+	// of its own.
 	Alive func(context.Context, secrets.RunID) (bool, error)
 
 	// Head, if not nil, tells the head of the audit chain that the host keeps where
 	// who can write to the database can't: the last one that [Service.Seal]
 	// answered, zero if there is none yet. [Service.Seal] extends no log that does
 	// not reach it, and [Service.Sweep] removes what the ledger never heard of only
-	// if the log does. An error, a panic, or no answer in 10 seconds counts as not
-	// knowing. It is called on a goroutine of its own.
+	// if the log does; if it does not, the database is an older copy, and sweeps end
+	// no run whose time seems to be over unless Alive says so. Only what was committed
+	// before the head is told apart from what an older copy has lost: seal, and keep
+	// the head, as often as you sweep. An error, a panic, or no answer in 10 seconds
+	// counts as not knowing. It is called on a goroutine of its own.
 	Head func(context.Context) (audit.Head, error)
 
 	Lease   time.Duration // of whoever stages or removes now; 2 minutes if zero

@@ -34,22 +34,33 @@
 // older copy ([Config.Intact]), since it may belong to a run that a restored
 // backup has forgotten. Nothing is removed if the ledger is empty, if more than
 // ten objects are in quarantine that are more than half of what is staged, and
-// no more than a hundred by one sweep.
+// no more than a hundred by one sweep. Objects are known by their names wherever
+// they are found, so that a place which is reached by another path loses nothing.
+//
+// An older copy has also forgotten renewals: it ends no run whose time seems to
+// be over unless [Config.Alive] says that it has ended.
 //
 // # What needs somebody's help
 //
 // An object that can't be removed is Stuck: after the platform refused, or its
-// target is no longer configured or has moved, or after six attempts in a row
-// that might have gone better. It is tried again every hour and is never
-// forgotten; [Ledger.Stuck] names it, [Ledger.Stats] counts it. An operator mends
-// the cause and calls [Engine.Unstage], which tries at once, or gives it up by
-// [Engine.Disown].
+// target is no longer configured or has moved, or after [StuckAfter] attempts in
+// a row that might have gone better, one after which the object was still there
+// included. It is tried again every hour and is never forgotten; [Ledger.Stuck]
+// names it, [Ledger.Stats] counts it, as they do for one from which a revoked
+// secret can't be pulled. An operator mends the cause and calls [Engine.Unstage],
+// which tries at once, or gives it up by [Engine.Disown].
+//
+// A target that does not answer is not called for a minute after three calls that
+// timed out, nor while a call is out that should have come back: its objects wait,
+// and those of other targets do not.
 //
 // # Revocation
 //
 // [Ledger.Revoke] deletes a secret and marks it in the runs under way, in one
 // commit. Whoever comes first, [Engine.Withdraw] or the sweep, then removes the
-// object that holds it, or cuts it down where it holds others too.
+// object that holds it, or cuts it down where it holds others too. An object that
+// its driver can't cut down is removed whole; one whose platform is away stays
+// until it is back, since a run needs the others that it holds.
 //
 // # Two clocks
 //

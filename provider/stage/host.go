@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/hook"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -14,34 +15,6 @@ import (
 
 // hostTimeout bounds each hook of the host's.
 const hostTimeout = 10 * time.Second
-
-// errLate says that a hook did not answer in time.
-var errLate = errors.New("stage: the host did not answer in time")
-
-// ask asks a hook on a goroutine of its own, which lasts as long as the hook.
-func ask[T any](ctx context.Context, hook func(context.Context) (T, error)) (told T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
-	defer cancel()
-	type answer struct {
-		told T
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		var a answer
-		a.err = safely("host", func() (err error) {
-			a.told, err = hook(ctx)
-			return err
-		})
-		answers <- a
-	}()
-	select {
-	case a := <-answers:
-		return a.told, a.err
-	case <-ctx.Done():
-		return told, errLate
-	}
-}
 
 // ErrOlder is what [Config.Intact] answers for a ledger that is an older copy of
 // itself, such as a restored backup.
@@ -59,7 +32,7 @@ func (e *Engine) intactOnce() func(context.Context) error {
 			if e.config.Intact == nil {
 				return
 			}
-			_, told := ask(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, e.config.Intact(ctx) })
+			_, told := hook.Ask(ctx, hostTimeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, e.config.Intact(ctx) })
 			switch {
 			case told == nil:
 				err = nil
@@ -79,8 +52,8 @@ func (e *Engine) askAlive(ctx context.Context, w *sweep, id secrets.RunID) (aliv
 	if w.deaf.Load() {
 		return false, errAlive
 	}
-	alive, err = ask(ctx, func(ctx context.Context) (bool, error) { return e.config.Alive(ctx, id) })
-	if err == errLate {
+	alive, err = hook.Ask(ctx, hostTimeout, func(ctx context.Context) (bool, error) { return e.config.Alive(ctx, id) })
+	if errors.Is(err, hook.ErrLate) {
 		w.deaf.Store(true)
 	}
 	if err != nil {

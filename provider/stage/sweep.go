@@ -37,6 +37,10 @@ const sweepBatch = 100
 // It is put in quarantine, and removed by the next sweep: see [Engine.Disown]
 // and [Config.Intact]. A zero mark leaves this out.
 //
+// What comes due while it is under way is the next sweep's. A run whose driver
+// does not come back is left after the lease and 30 seconds, and the sweep goes on
+// with the others.
+//
 // A run that fails does not stop it: the failures are joined in the error, and
 // the report counts all the same. Cancelling stops it after the run at hand. A
 // sweep counts as one that ended, for [Stats], if it came to its end and every
