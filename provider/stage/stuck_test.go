@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/providertest"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -128,37 +127,33 @@ func TestARevokedSecretAtATargetThatIsMissingIsStuckAndCanBeGivenUp(t *testing.T
 }
 
 func TestAnOutageDuringARevocationTakesNoOtherSecret(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, 3, &platform{})
-		p := providertest.New(providertest.Config{Joint: true})
-		e := f.with(t, p.Driver())
-		var items []provider.Item
-		for _, it := range f.run.Items {
-			items = append(items, it.Item)
-		}
-		rows, err := e.Plan(f.run.ID, ours, map[string][]provider.Item{"cloud": items})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := e.Stage(t.Context(), f.run, rows, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.ledger.Revoke(t.Context(), f.run.Items[0].Pin.ID); err != nil {
-			t.Fatal(err)
-		}
-		p.Unreachable(true)
-		_, _ = e.Withdraw(t.Context(), f.run.ID, "user:x")
-		sweeps(t, e, time.Hour)
-		if objects, runs := f.stuck(t); objects != 1 || runs != 1 {
-			t.Errorf("%d objects of %d runs are stuck", objects, runs)
-		}
-		p.Unreachable(false)
-		sweeps(t, e, 2*time.Hour)
-		there := p.Objects()
-		if objects, _ := f.stuck(t); objects != 0 || len(there) != 1 || len(there[0].Items) != 2 {
-			t.Errorf("%d are stuck, and there is %+v", objects, there)
-		}
-	})
+	for name, out := range map[string]struct {
+		unreachable bool
+		change      func(*stage.Config) // of the engine that is at work meanwhile
+	}{
+		"the platform is away":  {true, func(*stage.Config) {}},
+		"the target is missing": {false, func(c *stage.Config) { c.Targets = nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, p, e := joint(t, 3)
+				f.revoke(t, 0)
+				p.Unreachable(out.unreachable)
+				meanwhile := f.with(t, p.Driver(), out.change)
+				_, _ = meanwhile.Withdraw(t.Context(), f.run.ID, "user:x")
+				sweeps(t, meanwhile, time.Hour)
+				if objects, runs := f.stuck(t); objects != 1 || runs != 1 {
+					t.Errorf("%d objects of %d runs are stuck", objects, runs)
+				}
+				p.Unreachable(false)
+				sweeps(t, e, 2*time.Hour)
+				there := p.Objects()
+				if objects, _ := f.stuck(t); objects != 0 || len(there) != 1 || len(there[0].Items) != 2 {
+					t.Errorf("%d are stuck, and there is %+v", objects, there)
+				}
+			})
+		})
+	}
 }
 
 func TestAfterAClockThatWasAheadAnOperatorGetsARunClean(t *testing.T) {
