@@ -358,20 +358,29 @@ func (p patient) Load(ctx context.Context, id secrets.RunID) (stage.Run, []stage
 }
 
 func TestAStagerWhoseLeaseIsOverByItsOwnClockGetsNoValues(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, 1, &platform{slow: 3 * time.Minute})
-		engine, err := stage.New(stage.Config{Ledger: patient{f.ledger}, Targets: map[string]provider.Provider{"cloud": f.platform},
-			Open: func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
-				t.Error("values were asked for")
-				return nil, errors.New("no values")
-			}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := engine.Stage(t.Context(), f.run, f.rows, nil, nil); !errors.Is(err, stage.ErrFenced) {
-			t.Errorf("got %v", err)
-		}
-	})
+	for name, c := range map[string]struct {
+		slow   time.Duration // a create, before it asks
+		ledger func(stage.Ledger) stage.Ledger
+	}{
+		"before it reads the run": {3 * time.Minute, func(l stage.Ledger) stage.Ledger { return patient{l} }},
+		"while it reads the run":  {0, func(l stage.Ledger) stage.Ledger { return dozing{patient{l}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 1, &platform{slow: c.slow})
+				engine := f.with(t, f.platform, func(conf *stage.Config) {
+					conf.Ledger = c.ledger(f.ledger)
+					conf.Open = func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
+						t.Error("values were asked for")
+						return nil, errors.New("no values")
+					}
+				})
+				if _, err := engine.Stage(t.Context(), f.run, f.rows, nil, nil); !errors.Is(err, stage.ErrFenced) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
 }
 
 func TestWhatWasRemovedIsRecordedThoughTheCallerGaveUp(t *testing.T) {

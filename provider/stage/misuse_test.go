@@ -116,8 +116,8 @@ func TestTheSameRowsStagedTwiceAtOnceMakeOneActor(t *testing.T) {
 			second <- err
 		}()
 		refs, err := f.Stage(t.Context(), f.run, f.rows, nil, nil)
-		if twinErr := <-second; err != nil || len(refs) != 2 || len(f.platform.made) != 2 || twinErr == nil {
-			t.Errorf("%d references and %d objects, %v; the other says %v", len(refs), len(f.platform.made), err, twinErr)
+		if twinErr := <-second; err != nil || len(refs) != 2 || f.platform.creates != 2 || twinErr == nil {
+			t.Errorf("%d references and %d creates, %v; the other says %v", len(refs), f.platform.creates, err, twinErr)
 		}
 	})
 }
