@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 type unanswering struct {
 	*platform
 	back  bool
-	calls *int
+	calls *atomic.Int32
 }
 
 func (unanswering) Location() provider.Location {
@@ -26,7 +27,7 @@ func (unanswering) Location() provider.Location {
 }
 
 func (m unanswering) Probe(ctx context.Context, _ provider.Object) (provider.Presence, string, error) {
-	*m.calls++
+	m.calls.Add(1)
 	if !m.back {
 		time.Sleep(1000 * time.Hour)
 	}
@@ -57,7 +58,7 @@ func TestATargetThatDoesNotAnswerKeepsNoSweepFromTheOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		runs  int
 		back  bool
-		calls int // at most, in two hours
+		calls int32 // at most, in two hours
 	}{
 		"a driver that does not come back":        {3, false, 2},
 		"a driver that comes back, and many runs": {300, true, 250},
@@ -65,7 +66,7 @@ func TestATargetThatDoesNotAnswerKeepsNoSweepFromTheOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, 1, &platform{})
-				calls := 0
+				var calls atomic.Int32
 				silent := unanswering{&platform{}, c.back, &calls}
 				e := f.with(t, f.platform, func(c *stage.Config) { c.Targets["mute"] = silent })
 				for i := range c.runs {
@@ -82,8 +83,8 @@ func TestATargetThatDoesNotAnswerKeepsNoSweepFromTheOthers(t *testing.T) {
 				if took := gone.Sub(start); took < 0 || took > 10*time.Minute {
 					t.Errorf("the other target's object went after %v", took)
 				}
-				if calls > c.calls {
-					t.Errorf("%d calls of the silent target", calls)
+				if n := calls.Load(); n > c.calls {
+					t.Errorf("%d calls of the silent target", n)
 				}
 				if objects, _ := f.stuck(t); objects != c.runs {
 					t.Errorf("%d objects are stuck", objects)
