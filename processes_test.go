@@ -32,6 +32,8 @@ import (
 const (
 	stepEnv = "PIPESECRETS_TEST_STEP" // which step
 	dirEnv  = "PIPESECRETS_TEST_DIR"  // where
+
+	tracedStep = "traced-" // begins the steps that a tracer looks at
 )
 
 func TestMain(m *testing.M) {
@@ -91,9 +93,9 @@ func runStep(ctx context.Context, step, dir string) error {
 	if step == "launch-half" {
 		target = halfWay{driver}
 	}
-	var lease time.Duration // the usual one, since a tracer slows everything down
-	if !strings.HasPrefix(step, "traced-") {
-		lease = 300 * time.Millisecond
+	var lease time.Duration // the usual one, which no slow machine outlasts
+	if step == "launch-half" {
+		lease = 300 * time.Millisecond // it is killed, and nobody is to wait for long
 	}
 	service, err := pipesecrets.New(ctx, pipesecrets.Config{
 		Backend: backend, Keyring: keyring, Home: "here", Policy: rbac.Default(), Parent: parent,
@@ -151,24 +153,23 @@ func runStep(ctx context.Context, step, dir string) error {
 		}
 		return err
 	}
-	if secrets, ok := strings.CutPrefix(step, "traced-"); ok {
+	if rest, ok := strings.CutPrefix(step, tracedStep); ok {
+		what, secrets, _ := strings.Cut(rest, "-")
 		n, err := strconv.Atoi(secrets)
 		if err != nil {
 			return err
 		}
-		return traced(ctx, service, dir, n)
+		return traced(ctx, service, dir, what, run, n)
 	}
 	return errors.New("no such step")
 }
 
-// traced creates n secrets and launches a run with them between two marks, which
-// are attempts to open files that are not there.
-func traced(ctx context.Context, service *pipesecrets.Service, dir string, n int) error {
-	request := pipesecrets.LaunchRequest{Workspace: genomics}
-	var err error
-	if request.Run, err = secrets.ParseRunID("r1"); err != nil {
-		return err
-	}
+// traced creates n secrets and launches a run with them, ends it or revokes the last
+// one: what it is to do between two marks, which are attempts to open files that are
+// not there. Another process may have removed the files before, and have crashed.
+func traced(ctx context.Context, service *pipesecrets.Service, dir, what string, run secrets.RunID, n int) error {
+	request := pipesecrets.LaunchRequest{Run: run, Workspace: genomics}
+	var last secrets.ID
 	for i := range n {
 		name, err := secrets.ParseName(fmt.Sprint("N", i))
 		if err != nil {
@@ -178,13 +179,46 @@ func traced(ctx context.Context, service *pipesecrets.Service, dir string, n int
 		if err != nil {
 			return err
 		}
-		if _, err := service.Create(ctx, ada, secrets.Secret{Name: name, Scope: genomics}, value); err != nil {
+		created, err := service.Create(ctx, ada, secrets.Secret{Name: name, Scope: genomics}, value)
+		if err != nil {
 			return err
 		}
+		last = created.ID
 		request.Wants = append(request.Wants, precedence.Want{Name: name})
 	}
+	file := "" // of the last one
+	launch := func() error {
+		launched, err := service.Launch(ctx, lin, request)
+		if err == nil {
+			file = launched.References[n-1].Locator
+		}
+		return err
+	}
+	complete := func() error {
+		_, err := service.Complete(ctx, lin, run, pipesecrets.Ending{Outcome: "succeeded"})
+		return err
+	}
+	revoke := func() error {
+		_, err := service.Revoke(ctx, ada, last)
+		return err
+	}
+	pass := func() error { return nil }
+	steps := map[string]struct{ before, crashed, do func() error }{
+		"launch":         {pass, pass, launch},
+		"complete":       {launch, pass, complete},
+		"revoke":         {launch, pass, revoke},
+		"complete again": {launch, func() error { return os.RemoveAll(filepath.Dir(filepath.Dir(file))) }, complete},
+		"revoke again":   {launch, func() error { return os.Remove(file) }, revoke},
+	}
+	step := steps[what]
+	if err := step.before(); err != nil {
+		return err
+	}
+	if err := step.crashed(); err != nil {
+		return err
+	}
 	mark(dir, "begin")
-	_, err = service.Launch(ctx, lin, request)
+	err := step.do()
 	mark(dir, "end")
 	return err
 }
