@@ -324,65 +324,6 @@ func TestARunThatEndsWhileItIsStagedPublishesNothing(t *testing.T) {
 	})
 }
 
-func TestAStagerIsFencedByAnotherActorOfTheSameRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, 3, &platform{})
-		go func() {
-			time.Sleep(1500 * time.Millisecond) // the second is on its way
-			run, _, err := f.ledger.Load(t.Context(), f.run.ID)
-			if err != nil {
-				t.Error(err)
-			}
-			if run, err = f.ledger.Advance(t.Context(), run, stage.Staging, 0, nil); err != nil { // its lease ends early
-				t.Error(err)
-			}
-			if _, err = f.ledger.Take(t.Context(), run.ID, time.Minute); err != nil {
-				t.Error(err)
-			}
-		}()
-		if _, err := f.Stage(t.Context(), f.run, f.rows, nil, nil); !errors.Is(err, stage.ErrFenced) {
-			t.Errorf("got %v", err)
-		}
-		if f.platform.creates != 1 {
-			t.Errorf("%d creates got their values, want 1", f.platform.creates)
-		}
-	})
-}
-
-// patient is a ledger that answers although its caller's time is over, as one
-// does that was asked just before.
-type patient struct{ stage.Ledger }
-
-func (p patient) Load(ctx context.Context, id secrets.RunID) (stage.Run, []stage.Row, error) {
-	return p.Ledger.Load(context.WithoutCancel(ctx), id)
-}
-
-func TestAStagerWhoseLeaseIsOverByItsOwnClockGetsNoValues(t *testing.T) {
-	for name, c := range map[string]struct {
-		slow   time.Duration // a create, before it asks
-		ledger func(stage.Ledger) stage.Ledger
-	}{
-		"before it reads the run": {3 * time.Minute, func(l stage.Ledger) stage.Ledger { return patient{l} }},
-		"while it reads the run":  {0, func(l stage.Ledger) stage.Ledger { return dozing{patient{l}} }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, 1, &platform{slow: c.slow})
-				engine := f.with(t, f.platform, func(conf *stage.Config) {
-					conf.Ledger = c.ledger(f.ledger)
-					conf.Open = func(context.Context, stage.Run, []provider.Item) (map[secrets.Pin]secrets.Value, error) {
-						t.Error("values were asked for")
-						return nil, errors.New("no values")
-					}
-				})
-				if _, err := engine.Stage(t.Context(), f.run, f.rows, nil, nil); !errors.Is(err, stage.ErrFenced) {
-					t.Errorf("got %v", err)
-				}
-			})
-		})
-	}
-}
-
 func TestWhatWasRemovedIsRecordedThoughTheCallerGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 2, &platform{})

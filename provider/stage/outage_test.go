@@ -134,6 +134,7 @@ type unheard struct {
 	stage.Ledger
 	commits, blind bool
 	lost           *bool
+	inAdvance      func()
 }
 
 func (u unheard) Advance(ctx context.Context, r stage.Run, to stage.Phase, lease time.Duration, rows []stage.Row, ev ...secrets.Event) (stage.Run, error) {
@@ -141,6 +142,7 @@ func (u unheard) Advance(ctx context.Context, r stage.Run, to stage.Phase, lease
 		return u.Ledger.Advance(ctx, r, to, lease, rows, ev...)
 	}
 	*u.lost = true
+	defer u.inAdvance()
 	if u.commits {
 		if _, err := u.Ledger.Advance(ctx, r, to, lease, rows, ev...); err != nil {
 			return stage.Run{}, err
@@ -159,18 +161,29 @@ func (u unheard) Load(ctx context.Context, id secrets.RunID) (stage.Run, []stage
 func TestARunWhosePublishingWasNotHeardOfIsPublishedOrEndsAndIsNeverTakenFromWhoSawIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		commits, blind bool
+		gaveUp         bool        // its caller, meanwhile
 		phase          stage.Phase // in the end
 	}{
-		"committed, and read again": {true, false, stage.Active},
-		"committed, and not read":   {true, true, stage.Active},
-		"not committed":             {false, false, stage.Ending},
-		"not committed, nor read":   {false, true, stage.Ending},
+		"committed, and read again":                     {true, false, false, stage.Active},
+		"committed, and not read":                       {true, true, false, stage.Active},
+		"not committed":                                 {false, false, false, stage.Ending},
+		"not committed, nor read":                       {false, true, false, stage.Ending},
+		"committed, and read again for one who gave up": {true, false, true, stage.Active},
+		"not committed, for one who gave up":            {false, false, true, stage.Ending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, 2, &platform{})
-				e := f.with(t, f.platform, func(conf *stage.Config) { conf.Ledger = unheard{f.ledger, c.commits, c.blind, new(bool)} })
-				refs, err := e.Stage(t.Context(), f.run, f.rows, nil, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				inAdvance := func() {}
+				if c.gaveUp {
+					inAdvance = cancel
+				}
+				e := f.with(t, f.platform, func(conf *stage.Config) {
+					conf.Ledger = unheard{f.ledger, c.commits, c.blind, new(bool), inAdvance}
+				})
+				refs, err := e.Stage(ctx, f.run, f.rows, nil, nil)
 				if published := c.commits && !c.blind; (err == nil) != published || (len(refs) == 2) != published {
 					t.Errorf("it says %v, with %d references", err, len(refs))
 				}
