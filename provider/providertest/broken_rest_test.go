@@ -136,6 +136,27 @@ var brokenRest = map[string]func(*rigged){
 		r.can = func() provider.Capabilities { return provider.Capabilities{Horizon: time.Minute} }
 	},
 	"Protocol/FindsWhatTheLedgerForgot: lists nothing": func(r *rigged) { r.list = none },
+
+	"Protocol/LeavesNothingWhicheverCallGoesWrong: refuses what is needed for more than a week":          func(r *rigged) { r.create = r.forAWeek },
+	"Protocol/LeavesNothingOfAProcessThatIsKilledAtAnyCall: refuses what is needed for more than a week": func(r *rigged) { r.create = r.forAWeek },
+	"Protocol/FindsWhatTheLedgerForgot: refuses what is needed for more than a week":                     func(r *rigged) { r.create = r.forAWeek },
+	"Protocol/LeavesNothingWhicheverCallGoesWrong: can't cut down what is needed for more than a week": func(r *rigged) {
+		r.withdraw = func(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
+			if isLong(o) {
+				return &provider.Error{Op: "withdraw", Code: provider.Refused}
+			}
+			return r.whole.Withdraw(ctx, o, id, open)
+		}
+	},
+	"Protocol/LeavesNothingWhicheverCallGoesWrong: removes what is needed for more than a week at the second attempt": func(r *rigged) {
+		var told sync.Map
+		r.remove = func(ctx context.Context, o provider.Object, id string) error {
+			if _, twice := told.LoadOrStore(o.Name, true); !twice && isLong(o) {
+				return &provider.Error{Op: "remove", Code: provider.Internal}
+			}
+			return r.whole.Remove(ctx, o, id)
+		}
+	},
 }
 
 // buffer is what a driver shares that should not.

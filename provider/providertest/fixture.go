@@ -3,7 +3,6 @@ package providertest
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,13 +83,41 @@ const patience = 20
 func (f *fixture) patiently(do func() error) error {
 	var err error
 	for range patience {
-		var failure *provider.Error
-		if err = do(); !errors.As(err, &failure) || failure.Code != provider.Unavailable && failure.Code != provider.Throttled {
+		if err = do(); !passing(err) {
 			return err
 		}
 		f.pass(f.horizon/5 + time.Second)
 	}
 	return err
+}
+
+// passing reports whether all that failed is worth another attempt.
+func passing(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !passing(err) })
+	}
+	code := codeOf(err)
+	return code == provider.Unavailable || code == provider.Throttled
+}
+
+// lasting reports whether an error has a code that is not worth another attempt.
+func lasting(err error) bool { return codeOf(err) != "" && !passing(err) }
+
+// asking makes a call that is to ask for values, again while it could not come so
+// far, and answers what the call says.
+func (f *fixture) asking(by *asked, do func() error) (said error) {
+	f.Helper()
+	err := f.patiently(func() error {
+		said = do()
+		if by.times.Load() > 0 {
+			return nil
+		}
+		return said
+	})
+	if by.times.Load() == 0 {
+		f.Fatalf("it did not ask, and says %v", err)
+	}
+	return said
 }
 
 // batch is what one run stages: objects, and the value of each item.

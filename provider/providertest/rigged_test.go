@@ -3,6 +3,7 @@ package providertest_test
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/providertest"
@@ -138,4 +139,16 @@ func (r *rigged) tidily(ctx context.Context, o provider.Object, open provider.Op
 // removeAnybodys removes whatever has the name.
 func (r *rigged) removeAnybodys(ctx context.Context, o provider.Object, id string) error {
 	return r.whole.Remove(ctx, r.truth(o), id)
+}
+
+// isLong reports whether an object is one of the protocol's, which are needed for
+// longer than those that the rest of the suite makes.
+func isLong(o provider.Object) bool { return time.Until(o.Expires) > 7*24*time.Hour }
+
+// forAWeek refuses what is needed for longer.
+func (r *rigged) forAWeek(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+	if isLong(o) {
+		return "", &provider.Error{Op: "create", Code: provider.Refused}
+	}
+	return r.whole.Create(ctx, o, open)
 }

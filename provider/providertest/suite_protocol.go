@@ -20,31 +20,29 @@ var protocolTests = []sentence{
 			if fault == Stale && f.horizon == 0 {
 				continue // one look proves absence
 			}
-			for n := 1; ; n++ {
+			f.atEachCall(func(n int) (bool, error) {
 				s := f.strike(fault, n)
 				w := f.world()
-				w.launch(w.engine(s.hook), true)
+				err := w.launch(w.engine(s.hook), true, s.struck.Load)
 				w.sweep(before)
 				if f.Failed() {
 					f.Fatalf("that was: %s at call %d", fault, n)
 				}
-				if !s.struck.Load() {
-					break
-				}
-			}
+				return s.struck.Load(), err
+			})
 		}
 	}},
 	{"LeavesNothingOfAProcessThatIsKilledAtAnyCall", func(f *fixture) {
 		before := f.planted()
 		for _, effect := range []bool{false, true} {
-			for n := 1; ; n++ {
+			f.atEachCall(func(n int) (_ bool, err error) {
 				k := killer{at: int32(n), effect: effect}
 				w := f.world()
 				done := make(chan struct{})
 				engine := w.engine(k.hook, func(c *stage.Config) { c.Ledger = mortal{w.ledger, &k} })
 				go func() {
 					defer close(done)
-					w.launch(engine, true)
+					err = w.launch(engine, true, k.dead.Load)
 				}()
 				<-done
 				if stored, _, err := w.ledger.Load(f.ctx, w.run.ID); err == nil && stored.Phase == stage.Active {
@@ -54,10 +52,8 @@ var protocolTests = []sentence{
 				if f.Failed() {
 					f.Fatalf("that was: killed at call %d, after its effect: %t", n, effect)
 				}
-				if !k.dead.Load() {
-					break
-				}
-			}
+				return k.dead.Load(), err
+			})
 		}
 	}},
 	{"FindsWhatTheLedgerForgot", func(f *fixture) {
@@ -69,13 +65,40 @@ var protocolTests = []sentence{
 		}
 		f.createAll(theirs)
 		before = append(before, f.added(before)...)
-		w := f.world()
-		engine := w.engine(nil)
-		w.launch(engine, false) // so that the ledger is not empty
+		var w *world
+		f.ok(f.patiently(func() error { // so that the ledger is not empty
+			w = f.world()
+			err := w.launch(w.engine(nil), false, func() bool { return false })
+			if err != nil {
+				w.sweep(before)
+			}
+			return err
+		}))
 		f.createAll(f.batch(2)) // with nothing in the ledger
 		w.sweep(before)
 		f.removeAllOf(theirs, before)
 	}},
+}
+
+// atEachCall plays a launch in which the first call is struck, then one in which
+// the second is, and so on until none is. What no fault has struck must succeed; a
+// platform that fails by itself for a while is played again.
+func (f *fixture) atEachCall(play func(n int) (struck bool, err error)) {
+	f.Helper()
+	failures := 0
+	for n := 1; ; {
+		struck, err := play(n)
+		switch {
+		case err != nil && (!passing(err) || failures == patience):
+			f.Fatalf("no fault had struck, and it says %v", err)
+		case struck:
+			n, failures = n+1, 0
+		case err == nil:
+			return
+		default:
+			failures++
+		}
+	}
 }
 
 // planted makes something that is somebody else's, if it can be done, and answers
@@ -240,15 +263,22 @@ func (w *world) engine(hook Hook, change ...func(*stage.Config)) *stage.Engine {
 	return engine
 }
 
-// launch stages the run, withdraws a secret from it and ends it. What fails is
-// left to the sweeps; what succeeds must be so.
-func (w *world) launch(e *stage.Engine, revoke bool) {
+// launch stages the run, withdraws a secret from it and ends it. What fails after
+// a fault has struck is left to the sweeps; what fails before is answered. What
+// succeeds must be so.
+func (w *world) launch(e *stage.Engine, revoke bool, struck func() bool) error {
 	rows, err := e.Plan(w.run.ID, w.mark, map[string][]provider.Item{"place": w.items})
 	if err != nil {
-		w.Errorf("it can't be planned: %v", err)
-		return
+		return err
+	}
+	unless := func(err error) error {
+		if struck() {
+			return nil
+		}
+		return err
 	}
 	refs, err := e.Stage(w.ctx, w.run, rows, nil, nil)
+	failed := unless(err)
 	if err == nil && w.horizon == 0 {
 		w.staged(refs, secrets.Name{})
 	}
@@ -256,11 +286,23 @@ func (w *world) launch(e *stage.Engine, revoke bool) {
 		if _, err := w.ledger.Revoke(w.ctx, w.items[0].Pin.ID); err != nil {
 			w.Error(err)
 		}
-		if _, err := e.Withdraw(w.ctx, w.run.ID, "user:x"); err == nil && w.horizon == 0 {
+		var withdrawn error
+		failed = w.patiently(func() error {
+			_, withdrawn = e.Withdraw(w.ctx, w.run.ID, "user:x")
+			return unless(withdrawn)
+		})
+		if withdrawn == nil && w.horizon == 0 {
 			w.staged(refs, w.items[0].Name)
 		}
 	}
-	_, _ = e.Unstage(w.ctx, w.run.ID, "user:x", "done") // it may fail, and is tried again
+	ended := w.patiently(func() error {
+		_, err := e.Unstage(w.ctx, w.run.ID, "user:x", "done")
+		return unless(err)
+	})
+	if failed == nil {
+		failed = ended
+	}
+	return failed
 }
 
 // staged checks that all is there but the secret that was withdrawn.
