@@ -21,7 +21,8 @@
 // A driver answers [Error] with a [Code], and never wraps or quotes what its
 // platform said: such texts may hold a value. A driver does not retry; a code
 // says whether the protocol should. It honours its context: a call that was
-// cancelled may or may not have had its effect.
+// cancelled may or may not have had its effect, and begins nothing more that makes
+// anything.
 package provider
 
 import (
@@ -108,21 +109,23 @@ type Provider interface {
 	Capabilities() Capabilities
 
 	// Carries returns nil if the platform can hold the value under this name,
-	// or a *secrets.InvalidError that says which rule it breaks. It does no I/O.
+	// or a *secrets.InvalidError that says which rule it breaks. Plain text of 64
+	// bytes is the least that a platform must hold. It does no I/O.
 	Carries(secrets.Name, secrets.Value) error
 
 	// Plan decides which objects hold the items: each item in exactly one. It
 	// does no I/O. nonce returns 26 unguessable characters of [a-z2-7], others
 	// at each call; Name must contain one unless the platform's contract rules
-	// it out. Stage, Token, Mark, Run, Epoch and Expires are set by the caller.
+	// it out, and then follows from the run and the items alone. Stage, Token,
+	// Mark, Run, Epoch and Expires are set by the caller.
 	Plan(run secrets.RunID, items []Item, nonce func() string) ([]Object, error)
 
 	// Create makes the object, holding its items and carrying its mark, and
 	// returns the platform's id for it. It calls open at most once, as late as
 	// possible: where creating has several steps, after the first one that a
 	// later Remove would undo. If the object exists from an earlier attempt with
-	// the same token, Create completes it or fails with Taken. After an error
-	// the object may exist.
+	// the same token, which may have died half-way, Create completes it or fails
+	// with Taken. After an error the object may exist.
 	Create(ctx context.Context, o Object, open Opener) (id string, err error)
 
 	// Probe looks for what has the object's name, and answers its id if it is
@@ -130,8 +133,9 @@ type Provider interface {
 	Probe(context.Context, Object) (p Presence, id string, err error)
 
 	// Remove takes the object of that id away with all that anybody put into it,
-	// if it is ours; without an id, what has the object's name. What is gone
-	// already is no error. It needs no right to read values.
+	// if it is ours, and never another one of its name; without an id, what has the
+	// object's name. What is gone already is no error; what the platform forbids to
+	// remove is one. It needs no right to read values.
 	Remove(ctx context.Context, o Object, id string) error
 
 	// References returns how to refer to each item of the created object.
@@ -141,16 +145,19 @@ type Provider interface {
 // Lister is a driver whose platform can list objects: by it one finds what no
 // ledger knows of.
 type Lister interface {
-	// List yields what carries the mark. An object may be incomplete: Name and
-	// Mark are set, which is enough for Probe and, with the id that it answers,
-	// for Remove. Lists may be late by the horizon.
+	// List yields all that carries the mark, what a crash left half made too, or
+	// ends with an error. An object may be incomplete: Name and Mark are set, which
+	// is enough for Probe and, with the id that it answers, for Remove. Lists may be
+	// late by the horizon.
 	List(ctx context.Context, mark [16]byte) iter.Seq2[Object, error]
 }
 
 // Withdrawer is a driver whose objects hold several items.
 type Withdrawer interface {
 	// Withdraw makes the existing object hold exactly o.Items, which are fewer
-	// than it was created with. It may be repeated.
+	// than it was created with. It may be repeated. While it asks for the values
+	// another process may remove the object, or cut it down further under a later
+	// Epoch: it then brings back nothing of what was taken.
 	Withdraw(ctx context.Context, o Object, id string, open Opener) error
 }
 
@@ -164,9 +171,9 @@ const (
 	Throttled   Code = "throttled"
 	Refused     Code = "refused" // the platform rejects the request
 	Forbidden   Code = "forbidden"
-	Quota       Code = "quota" // a limit or a full disk
-	Taken       Code = "taken" // the name belongs to something else
-	NotOurs     Code = "not ours"
+	Quota       Code = "quota"    // a limit or a full disk
+	Taken       Code = "taken"    // the name belongs to something else
+	NotOurs     Code = "not ours" // where the platform can tell; Forbidden where it can't
 	Internal    Code = "internal"
 )
 

@@ -31,7 +31,18 @@ func place(t *testing.T, c hpc.Config) providertest.Place {
 		}
 	}
 	check(os.Mkdir(c.Root, 0o700))
+	var refuse func(bool)
+	if os.Geteuid() != 0 { // nothing is forbidden to root
+		refuse = func(all bool) {
+			mode := fs.FileMode(0o700)
+			if all {
+				mode = 0o500
+			}
+			check(os.Chmod(c.Root, mode))
+		}
+	}
 	return providertest.Place{
+		Refuse: refuse,
 		Driver: func() provider.Provider { d, _ := newDriver(t, c); return d },
 		Left:   func() []string { return entries(t, c.Root) },
 		Holds: func(r provider.Reference, plain []byte) bool {

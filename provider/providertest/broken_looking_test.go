@@ -2,6 +2,7 @@ package providertest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 
@@ -95,6 +96,26 @@ var brokenLooking = map[string]func(*rigged){
 	},
 	"Remove/TouchesNothingOfAnotherMark: does not look at it":       func(r *rigged) { r.remove = r.removeAnybodys },
 	"Remove/TouchesNothingThatIsSomebodyElses: does not look at it": func(r *rigged) { r.remove = r.removeAnybodys },
+	"Remove/TouchesNothingThatHasAnotherID: does not look at the id": func(r *rigged) {
+		r.remove = func(ctx context.Context, o provider.Object, _ string) error { return r.whole.Remove(ctx, o, "") }
+	},
+	"Remove/FailsIfThePlatformForbidsIt: says that it removed it": func(r *rigged) {
+		r.remove = func(ctx context.Context, o provider.Object, id string) error {
+			var failure *provider.Error
+			if err := r.whole.Remove(ctx, o, id); !errors.As(err, &failure) || failure.Code != provider.Forbidden {
+				return err
+			}
+			return nil
+		}
+	},
+	"Remove/FailsIfThePlatformForbidsIt: asks for another attempt": func(r *rigged) {
+		r.remove = func(ctx context.Context, o provider.Object, id string) error {
+			if r.whole.Remove(ctx, o, id) != nil {
+				return &provider.Error{Op: "remove", Code: provider.Unavailable}
+			}
+			return nil
+		}
+	},
 	"Remove/FailsIfItsContextIsDone: says that it removed it": func(r *rigged) {
 		r.remove = func(ctx context.Context, o provider.Object, id string) error {
 			if err := r.whole.Remove(ctx, o, id); ctx.Err() == nil {
@@ -115,6 +136,50 @@ var brokenLooking = map[string]func(*rigged){
 		}
 	},
 	"List/YieldsWhatCarriesTheMarkAndNothingElse: yields none": func(r *rigged) { r.list = none },
+	"List/YieldsAllOfManyOrFails: yields a page": func(r *rigged) {
+		r.list = func(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+			return func(yield func(provider.Object, error) bool) {
+				n := 0
+				for o, err := range r.whole.List(ctx, mark) {
+					if n++; n > 10 || !yield(o, err) {
+						return
+					}
+				}
+			}
+		}
+	},
+	"List/YieldsAllOfManyOrFails: takes a page that it can't read for the end": func(r *rigged) {
+		r.list = func(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+			return func(yield func(provider.Object, error) bool) {
+				n := 0
+				for o, err := range r.whole.List(ctx, mark) {
+					if n++; n%10 == 0 {
+						if _, _, err := r.whole.Probe(ctx, o); err != nil {
+							return
+						}
+					}
+					if !yield(o, err) {
+						return
+					}
+				}
+			}
+		}
+	},
+	"List/YieldsWhatDiedWhileItWasMade: yields what is whole": func(r *rigged) {
+		r.list = func(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+			return func(yield func(provider.Object, error) bool) {
+				empty := map[string]bool{}
+				for _, o := range r.platform.Objects() {
+					empty[o.Name] = len(o.Items) == 0
+				}
+				for o, err := range r.whole.List(ctx, mark) {
+					if !empty[o.Name] && !yield(o, err) {
+						return
+					}
+				}
+			}
+		}
+	},
 	"List/FailsIfItCanNotLook: yields none": func(r *rigged) {
 		r.list = func(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
 			return func(yield func(provider.Object, error) bool) {

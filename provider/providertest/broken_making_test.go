@@ -3,6 +3,7 @@ package providertest_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -27,6 +28,20 @@ var brokenMaking = map[string]func(*rigged){
 	"Plan/NamesNoTwoObjectsAlike: by the secret": func(r *rigged) {
 		r.plan = func(items []provider.Item, _ func() string) []provider.Object {
 			return []provider.Object{{Name: items[0].Name.String(), Items: items}}
+		}
+	},
+	"Plan/NamesNoTwoObjectsAlike: by a counter of its process": func(r *rigged) {
+		n := 0
+		r.plan = func(items []provider.Item, _ func() string) []provider.Object {
+			n++
+			return []provider.Object{{Name: fmt.Sprint("run-", n), Items: items}}
+		}
+	},
+	"Plan/NamesByANonceOrByTheRunAlone: by the process and a counter of it": func(r *rigged) {
+		n := 0
+		r.plan = func(items []provider.Item, _ func() string) []provider.Object {
+			n++
+			return []provider.Object{{Name: fmt.Sprintf("run-%p-%d", r, n), Items: items}}
 		}
 	},
 	"Create/MakesWhatItsReferencesTellOf: makes nothing": func(r *rigged) {
@@ -93,7 +108,37 @@ var brokenMaking = map[string]func(*rigged){
 			if err != nil {
 				return "", err
 			}
-			return r.whole.Create(ctx, o, func(context.Context) (map[secrets.Name]secrets.Value, error) { return values, nil })
+			return r.whole.Create(ctx, o, had(values))
+		}
+	},
+	"Create/MakesNothingThatWasRemovedWhileItAsks: makes it long after its context is done, with a horizon": func(r *rigged) {
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			values, err := open(ctx)
+			if err != nil {
+				return "", err
+			}
+			time.Sleep(25 * time.Minute) // in a queue of its own
+			return r.whole.Create(context.WithoutCancel(ctx), o, had(values))
+		}
+	},
+	"Create/CompletesWhatDiedWhileItAskedOrSaysTaken: takes what is empty for its own": func(r *rigged) {
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			for _, there := range r.platform.Objects() {
+				if ctx.Err() == nil && there.Name == o.Name && there.Token == o.Token && there.Mark == o.Mark {
+					return there.ID, nil
+				}
+			}
+			return r.whole.Create(ctx, o, open)
+		}
+	},
+	"Create/CompletesWhatDiedWhileItAskedOrSaysTaken: says refused": func(r *rigged) {
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			for _, there := range r.platform.Objects() {
+				if there.Name == o.Name && len(there.Items) == 0 {
+					return "", &provider.Error{Op: "create", Code: provider.Refused}
+				}
+			}
+			return r.whole.Create(ctx, o, open)
 		}
 	},
 	"Create/CompletesWhatAnEarlierAttemptMadeOrSaysTaken: makes it again": func(r *rigged) {
@@ -142,6 +187,20 @@ var brokenMaking = map[string]func(*rigged){
 		r.withdraw = func(ctx context.Context, o provider.Object, _ string, open provider.Opener) error {
 			_, err := r.whole.Create(ctx, o, open)
 			return err
+		}
+	},
+	"Withdraw/MakesNothingThatWasRemovedWhileItAsks: makes it again": func(r *rigged) { r.withdraw = r.upsert },
+	"Withdraw/MakesNothingThatWasRemovedWhileItAsks: makes it again a horizon later": func(r *rigged) {
+		r.withdraw = r.upsert
+	},
+	"Withdraw/PutsNothingBackThatALaterActorTookWhileItAsks: does not look at the epoch": func(r *rigged) {
+		r.withdraw = func(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
+			values, err := open(ctx)
+			if err != nil {
+				return err
+			}
+			o.Epoch = 1 << 40
+			return r.whole.Withdraw(ctx, o, id, had(values))
 		}
 	},
 	"Withdraw/TouchesNothingOfAnotherMark: does not look at it": func(r *rigged) {

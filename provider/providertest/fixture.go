@@ -167,14 +167,29 @@ func (f *fixture) batchOf(plain map[secrets.Name][]byte) batch {
 	}
 	slices.SortFunc(items, func(a, b provider.Item) int { return a.Name.Compare(b.Name) })
 	run := newRun(f.T)
-	objects, err := f.driver.Plan(run, items, nonce)
-	f.ok(err)
+	objects := f.plan(f.driver, run, items, nonce)
 	for i := range objects {
 		o := &objects[i]
 		o.Stage, o.Token, o.Mark, o.Run, o.Epoch = nonce(), nonce()+nonce()[:6], f.mark, run, 1
 		o.Expires = time.Now().Add(24 * time.Hour).UTC()
 	}
 	return batch{objects, plain}
+}
+
+// plan lets a driver plan a run.
+func (f *fixture) plan(d provider.Provider, run secrets.RunID, items []provider.Item, nonce func() string) []provider.Object {
+	f.Helper()
+	objects, err := d.Plan(run, items, nonce)
+	f.ok(err)
+	return objects
+}
+
+// items answers all items of a batch.
+func (b batch) items() (all []provider.Item) {
+	for _, o := range b.objects {
+		all = append(all, o.Items...)
+	}
+	return all
 }
 
 func newRun(t testing.TB) secrets.RunID {
@@ -216,6 +231,30 @@ func (f *fixture) opener(b batch, o provider.Object, by *asked) provider.Opener 
 		}
 		return values, nil
 	}
+}
+
+// dies creates an object in a process that is killed while it asks for the values.
+func (f *fixture) dies(b batch, o provider.Object) {
+	f.Helper()
+	by := asked{first: func() error { panic("killed") }}
+	_ = f.asking(&by, func() (err error) {
+		defer func() { _ = recover() }()
+		_, err = f.driver.Create(f.ctx, o, f.opener(b, o, &by))
+		return err
+	})
+	f.settle()
+}
+
+// away removes an object while another process asks for its values. A platform
+// with a horizon may overlook a new object once.
+func (f *fixture) away(o provider.Object) error {
+	err := f.patiently(func() error { return f.other.Remove(f.ctx, o, "") })
+	if err == nil && f.horizon > 0 {
+		f.settle()
+		err = f.patiently(func() error { return f.other.Remove(f.ctx, o, "") })
+		f.settle()
+	}
+	return err
 }
 
 // create creates one object and waits until it can be seen.

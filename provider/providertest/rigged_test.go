@@ -2,6 +2,7 @@ package providertest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -139,6 +140,26 @@ func (r *rigged) tidily(ctx context.Context, o provider.Object, open provider.Op
 // removeAnybodys removes whatever has the name.
 func (r *rigged) removeAnybodys(ctx context.Context, o provider.Object, id string) error {
 	return r.whole.Remove(ctx, r.truth(o), id)
+}
+
+// had is an Opener of values that somebody asked for before.
+func had(values map[secrets.Name]secrets.Value) provider.Opener {
+	return func(context.Context) (map[secrets.Name]secrets.Value, error) { return values, nil }
+}
+
+// upsert cuts an object down, or makes it if it was removed meanwhile.
+func (r *rigged) upsert(ctx context.Context, o provider.Object, id string, open provider.Opener) error {
+	if p, _, err := r.whole.Probe(ctx, o); p != provider.Present {
+		return errors.Join(err, &provider.Error{Op: "withdraw", Code: provider.NotOurs})
+	}
+	values, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	if err = r.whole.Withdraw(ctx, o, id, had(values)); err != nil {
+		_, err = r.whole.Create(ctx, o, had(values))
+	}
+	return err
 }
 
 // isLong reports whether an object is one of the protocol's, which are needed for

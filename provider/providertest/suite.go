@@ -47,6 +47,10 @@ type Place struct {
 	// it again.
 	Unreachable func(bool)
 
+	// Refuse, if not nil, makes the platform forbid the driver to remove anything, or
+	// allows it again.
+	Refuse func(bool)
+
 	// Wait, if not nil, makes time pass at the place. If nil, it passes by
 	// time.Sleep in a bubble, and else for the ledger only.
 	Wait func(time.Duration)

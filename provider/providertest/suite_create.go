@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -47,14 +48,31 @@ var planTests = []sentence{
 	{"NamesNoTwoObjectsAlike", func(f *fixture) {
 		names := map[string]bool{}
 		objects := 0
-		for range 20 {
-			for _, o := range f.batch(5).objects {
+		for i := range 20 {
+			run, items := newRun(f.T), f.batch(5).items()
+			for _, o := range f.plan([]provider.Provider{f.driver, f.other}[i%2], run, items, nonce) {
 				names[o.Name] = true
 				objects++
 			}
 		}
 		if len(names) != objects || names[""] {
 			f.Errorf("%d objects of 20 runs have %d names", objects, len(names))
+		}
+	}},
+	{"NamesByANonceOrByTheRunAlone", func(f *fixture) {
+		run, items := newRun(f.T), f.batch(3).items()
+		var handed []string
+		hand := func() string {
+			handed = append(handed, nonce())
+			return handed[len(handed)-1]
+		}
+		first := f.plan(f.driver, run, items, hand)
+		again := f.plan(f.other, run, items, hand)
+		for i, o := range first {
+			by := slices.ContainsFunc(handed, func(n string) bool { return strings.Contains(o.Name, n) })
+			if !by && (i >= len(again) || again[i].Name != o.Name) { // as by a counter of the process
+				f.Errorf("%q has no nonce in it, and is not what another process calls it", o.Name)
+			}
 		}
 	}},
 }
@@ -105,7 +123,11 @@ var createTests = []sentence{
 		b := f.batch(2)
 		for _, o := range b.objects {
 			by := asked{first: func() error { return deposed }}
-			if _, err := f.driver.Create(f.ctx, o, f.opener(b, o, &by)); !errors.Is(err, deposed) {
+			err := f.asking(&by, func() error {
+				_, err := f.driver.Create(f.ctx, o, f.opener(b, o, &by))
+				return err
+			})
+			if !errors.Is(err, deposed) {
 				f.Errorf("it says %v", err)
 			}
 		}
@@ -131,7 +153,11 @@ var createTests = []sentence{
 			ctx, cancel := context.WithCancel(f.ctx)
 			b := f.batch(1)
 			by := asked{first: func() error { cancel(); return fails }}
-			if _, err := f.driver.Create(ctx, b.objects[0], f.opener(b, b.objects[0], &by)); err == nil && fails != nil {
+			err := f.asking(&by, func() error {
+				_, err := f.driver.Create(ctx, b.objects[0], f.opener(b, b.objects[0], &by))
+				return err
+			})
+			if err == nil && fails != nil {
 				f.Error("it succeeded without the values")
 			}
 			f.settle()
@@ -140,22 +166,44 @@ var createTests = []sentence{
 	}},
 	{"LeavesNothingThatARemoveMissesIfItDiesWhileItAsks", func(f *fixture) {
 		b := f.batch(1)
-		by := asked{first: func() error { panic("killed") }}
-		func() {
-			defer func() { _ = recover() }()
-			_, _ = f.driver.Create(f.ctx, b.objects[0], f.opener(b, b.objects[0], &by))
-		}()
-		f.settle()
+		f.dies(b, b.objects[0])
+		f.removeAll(b)
+	}},
+	{"CompletesWhatDiedWhileItAskedOrSaysTaken", func(f *fixture) {
+		f.needs(f.Holds != nil, "Holds")
+		b := f.batch(2)
+		for _, o := range b.objects {
+			f.dies(b, o)
+			var id string
+			err := f.patiently(func() (err error) {
+				id, err = f.other.Create(f.ctx, o, f.opener(b, o, nil))
+				return err
+			})
+			f.settle()
+			if err == nil {
+				f.held(b, o, id)
+			} else if codeOf(err) != provider.Taken {
+				f.Errorf("it says %v", err)
+			}
+		}
 		f.removeAll(b)
 	}},
 	{"MakesNothingThatWasRemovedWhileItAsks", func(f *fixture) {
-		if f.horizon > 0 {
-			f.Skip("a request may be on its way for a horizon")
-		}
 		b := f.batch(1)
 		o := b.objects[0]
-		by := asked{first: func() error { return f.other.Remove(f.ctx, o, "") }}
-		_, _ = f.driver.Create(f.ctx, o, f.opener(b, o, &by)) // it may say either
+		ctx, cancel := context.WithCancel(f.ctx)
+		defer cancel()
+		by := asked{first: func() error {
+			if f.horizon > 0 { // a request may be on its way for as long, and none may begin when its context is done
+				cancel()
+			}
+			return f.away(o)
+		}}
+		_ = f.asking(&by, func() error { // it may say either
+			_, err := f.driver.Create(ctx, o, f.opener(b, o, &by))
+			return err
+		})
+		f.settle()
 		f.nothing("after a remove")
 	}},
 	{"CompletesWhatAnEarlierAttemptMadeOrSaysTaken", func(f *fixture) {

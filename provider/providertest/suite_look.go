@@ -115,7 +115,7 @@ var removeTests = []sentence{
 		}
 		for _, by := range []string{"", id} {
 			err := f.patiently(func() error { return f.driver.Remove(f.ctx, theirs, by) })
-			if err != nil && codeOf(err) != provider.NotOurs {
+			if err != nil && !lasting(err) {
 				f.Errorf("it says %v", err)
 			}
 			f.settle()
@@ -130,11 +130,45 @@ var removeTests = []sentence{
 		before := f.Left()
 		f.settle()
 		err := f.patiently(func() error { return f.driver.Remove(f.ctx, b.objects[0], "") })
-		if codeOf(err) != provider.NotOurs {
+		if !lasting(err) {
 			f.Errorf("it says %v", err)
 		}
 		f.settle()
 		f.same(before)
+	}},
+	{"TouchesNothingThatHasAnotherID", func(f *fixture) {
+		kept, gone := f.batch(1), f.batch(1)
+		o := kept.objects[0]
+		id := f.create(kept, o)
+		another := f.create(gone, gone.objects[0]) // while the first is there, so that no id is used again
+		f.remove(f.driver, gone.objects[0], another)
+		before := f.Left()
+		err := f.patiently(func() error { return f.driver.Remove(f.ctx, o, another) })
+		if err != nil && !lasting(err) {
+			f.Errorf("it says %v", err)
+		}
+		f.settle()
+		f.same(before)
+		f.held(kept, o, id)
+		f.removeAll(kept)
+	}},
+	{"FailsIfThePlatformForbidsIt", func(f *fixture) {
+		f.needs(f.Refuse != nil, "Refuse")
+		b := f.batch(1)
+		o := b.objects[0]
+		id := f.create(b, o)
+		before := f.Left()
+		f.Refuse(true)
+		for _, by := range []string{id, ""} {
+			err := f.patiently(func() error { return f.driver.Remove(f.ctx, o, by) })
+			if !lasting(err) {
+				f.Errorf("it says %v", err)
+			}
+		}
+		f.Refuse(false)
+		f.settle()
+		f.same(before)
+		f.removeAll(b)
 	}},
 	{"FailsIfItsContextIsDone", func(f *fixture) {
 		b := f.batch(1)
@@ -181,6 +215,48 @@ var listTests = []sentence{
 			f.Errorf("after a remove it lists %v", found)
 		}
 	}},
+	{"YieldsAllOfManyOrFails", func(f *fixture) {
+		lister := f.lister()
+		b := f.many(30)
+		var want []string
+		for _, o := range b.objects {
+			want = append(want, o.Name)
+		}
+		slices.Sort(want)
+		if got := f.list(lister, f.mark); !slices.Equal(got, want) {
+			f.Errorf("it lists %d, and there are %d", len(got), len(want))
+		}
+		if f.Unreachable != nil {
+			var got []string
+			var failed error
+			for o, err := range lister.List(f.ctx, f.mark) {
+				if failed = err; err != nil {
+					break
+				}
+				if got = append(got, o.Name); len(got) == 1 {
+					f.Unreachable(true) // what is not read yet
+				}
+			}
+			if len(got) > 0 {
+				f.Unreachable(false)
+			}
+			if slices.Sort(got); failed == nil && !slices.Equal(got, want) {
+				f.Errorf("out of reach after the first, it lists %d of %d, and does not fail", len(got), len(want))
+			}
+		}
+		f.removeAll(b)
+	}},
+	{"YieldsWhatDiedWhileItWasMade", func(f *fixture) {
+		lister := f.lister()
+		b := f.batch(1)
+		o := b.objects[0]
+		f.dies(b, o)
+		p, _ := f.probe(f.other, o)
+		if listed := slices.Contains(f.list(lister, f.mark), o.Name); listed != (p == provider.Present) {
+			f.Errorf("it is %d, and listed: %t", p, listed)
+		}
+		f.removeAll(b)
+	}},
 	{"FailsIfItCanNotLook", func(f *fixture) {
 		lister := f.lister()
 		b := f.batch(1)
@@ -211,15 +287,42 @@ var listTests = []sentence{
 		f.createAll(a)
 		f.createAll(b)
 		yields := 0
-		lister.List(f.ctx, f.mark)(func(provider.Object, error) bool {
-			yields++
-			return false
-		})
+		f.ok(f.patiently(func() (failed error) {
+			yields = 0
+			lister.List(f.ctx, f.mark)(func(_ provider.Object, err error) bool {
+				failed = err
+				yields++
+				return false
+			})
+			return failed
+		}))
 		if yields != 1 {
 			f.Errorf("it yielded %d times, and was told to stop at the first", yields)
 		}
 		f.removeAll(batch{objects: append(a.objects, b.objects...)})
 	}},
+}
+
+// many creates n objects of as many runs, or as many as the place takes.
+func (f *fixture) many(n int) (all batch) {
+	f.Helper()
+	for len(all.objects) < n {
+		b := f.batch(1)
+		o := b.objects[0]
+		err := f.patiently(func() error {
+			_, err := f.driver.Create(f.ctx, o, f.opener(b, o, nil))
+			return err
+		})
+		if codeOf(err) == provider.Quota && len(all.objects) > 0 {
+			f.settle()
+			f.remove(f.driver, o, "")
+			break
+		}
+		f.ok(err)
+		all.objects = append(all.objects, o)
+	}
+	f.settle()
+	return all
 }
 
 // list answers the names that a list shows, in their order.

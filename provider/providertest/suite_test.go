@@ -32,6 +32,7 @@ func harness(c providertest.Config, change func(*providertest.Platform, provider
 			Exposed:     func() []byte { return fmt.Appendf(nil, "%+v", p.Objects()) },
 			Plant:       func(o provider.Object) { p.Plant(providertest.Object{Object: provider.Object{Name: o.Name}}) },
 			Unreachable: p.Unreachable,
+			Refuse:      func(all bool) { p.Refuse(func(string) bool { return all }) },
 		}
 	}}
 }

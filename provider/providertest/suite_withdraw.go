@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 )
@@ -66,7 +67,8 @@ var withdrawTests = []sentence{
 		id := f.create(b, o)
 		deposed := errors.New("deposed")
 		by := asked{first: func() error { return deposed }}
-		if err := w.Withdraw(f.ctx, less(o), id, f.opener(b, less(o), &by)); !errors.Is(err, deposed) {
+		err := f.asking(&by, func() error { return w.Withdraw(f.ctx, less(o), id, f.opener(b, less(o), &by)) })
+		if !errors.Is(err, deposed) {
 			f.Errorf("it says %v", err)
 		}
 		f.settle()
@@ -77,18 +79,53 @@ var withdrawTests = []sentence{
 		w, b, o := f.joint()
 		id := f.create(b, o)
 		f.removeAll(b)
-		if err := w.Withdraw(f.ctx, less(o), id, f.opener(b, less(o), nil)); err == nil {
+		err := f.patiently(func() error { return w.Withdraw(f.ctx, less(o), id, f.opener(b, less(o), nil)) })
+		if err == nil {
 			f.Error("it says that it cut down what is gone")
 		}
 		f.settle()
 		f.nothing("after a withdraw of what is gone")
+	}},
+	{"MakesNothingThatWasRemovedWhileItAsks", func(f *fixture) {
+		w, b, o := f.joint()
+		id := f.create(b, o)
+		by := asked{first: func() error { return f.away(o) }}
+		_ = f.asking(&by, func() error { return w.Withdraw(f.ctx, less(o), id, f.opener(b, less(o), &by)) }) // it may say either
+		f.settle()
+		f.nothing("after a remove")
+	}},
+	{"PutsNothingBackThatALaterActorTookWhileItAsks", func(f *fixture) {
+		f.needs(f.Holds != nil, "Holds")
+		w, b, o := f.joint()
+		if len(o.Items) < 3 {
+			f.Skip("no object holds three secrets, so that two actors could take one each")
+		}
+		id := f.create(b, o)
+		refs := f.driver.References(o, id)
+		earlier := less(o)
+		later := less(earlier)
+		by := asked{first: func() error {
+			other := f.other.(provider.Withdrawer)
+			return f.patiently(func() error { return other.Withdraw(f.ctx, later, id, f.opener(b, later, nil)) })
+		}}
+		_ = f.asking(&by, func() error { return w.Withdraw(f.ctx, earlier, id, f.opener(b, earlier, &by)) }) // it may say either
+		f.settle()
+		f.held(b, later, id)
+		for _, ref := range refs {
+			stays := slices.ContainsFunc(later.Items, func(item provider.Item) bool { return item.Name == ref.Name })
+			if !stays && f.Holds(ref, b.plain[ref.Name]) {
+				f.Errorf("%s was taken, and is there again", ref.Name)
+			}
+		}
+		f.removeAll(b)
 	}},
 	{"TouchesNothingOfAnotherMark", func(f *fixture) {
 		w, b, o := f.joint()
 		id := f.create(b, o)
 		theirs := less(o)
 		theirs.Mark = f.foreign
-		if err := w.Withdraw(f.ctx, theirs, id, f.opener(b, theirs, nil)); codeOf(err) != provider.NotOurs {
+		err := f.patiently(func() error { return w.Withdraw(f.ctx, theirs, id, f.opener(b, theirs, nil)) })
+		if !lasting(err) {
 			f.Errorf("it says %v", err)
 		}
 		f.settle()
