@@ -89,7 +89,7 @@ const (
 	Unknown Presence = iota
 	Present
 	Absent
-	Pending // being deleted by the platform; its value can't be read any more
+	Pending // being deleted by the platform, which may take days; its value can't be read any more
 	Foreign // there is something of that name, and it is not ours
 )
 

@@ -65,6 +65,20 @@ var brokenLooking = map[string]func(*rigged){
 	"Remove/LeavesNothing: does nothing": func(r *rigged) {
 		r.remove = func(context.Context, provider.Object, string) error { return nil }
 	},
+	"Remove/LeavesNothing: says that it is pending, and leaves it": func(r *rigged) {
+		var told sync.Map
+		r.remove = func(_ context.Context, o provider.Object, _ string) error {
+			told.Store(o.Name, true)
+			return nil
+		}
+		r.probe = func(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+			p, id, err := r.whole.Probe(ctx, o)
+			if _, removed := told.Load(o.Name); removed && p == provider.Present {
+				return provider.Pending, "", nil
+			}
+			return p, id, err
+		}
+	},
 	"Remove/OfWhatIsGoneSucceeds: says that it is not there": func(r *rigged) {
 		r.remove = func(ctx context.Context, o provider.Object, id string) error {
 			if p, _, _ := r.whole.Probe(ctx, o); p == provider.Absent {

@@ -28,7 +28,9 @@ type Place struct {
 	Driver func() provider.Provider
 
 	// Left returns what is at the place, whosever it is, one name each: the truth,
-	// by other means than the driver's.
+	// by other means than the driver's. What the platform deletes by itself, so that
+	// Probe calls it Pending, may be left out; if it is not, the name that is
+	// returned has the object's Name in it.
 	Left func() []string
 
 	// Holds, if not nil, reports whether what is referred to is there and holds

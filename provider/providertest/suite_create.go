@@ -246,7 +246,7 @@ var createTests = []sentence{
 		f.needs(f.Plant != nil, "Plant")
 		b := f.batch(1)
 		f.Plant(b.objects[0])
-		before := f.Left()
+		before := f.left()
 		err := f.patiently(func() error {
 			_, err := f.driver.Create(f.ctx, b.objects[0], f.opener(b, b.objects[0], nil))
 			return err

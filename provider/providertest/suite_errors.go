@@ -69,6 +69,7 @@ var errorTests = []sentence{
 		}
 		f.removeAll(b)
 		if f.Plant != nil {
+			b := f.batch(1)
 			f.Plant(b.objects[0])
 			f.settle()
 			_, err := f.driver.Create(f.ctx, b.objects[0], f.opener(b, b.objects[0], nil))
