@@ -19,12 +19,17 @@ import (
 const (
 	eagerRole = "eager worker"
 	hastyRole = "hasty worker"
+
+	quitterRole = "quitter" // ends by itself
 )
 
 func TestMain(m *testing.M) {
 	role := os.Getenv(roleEnv)
 	if role == "" {
 		os.Exit(m.Run())
+	}
+	if role == quitterRole {
+		os.Exit(0)
 	}
 	fmt.Fprintln(os.Stderr, play(role, map[string]func(*pipesecrets.Config){
 		workerRole: func(*pipesecrets.Config) {},
@@ -47,6 +52,19 @@ func crashed(t *testing.T, worker string, kills int, limit time.Duration) (*summ
 		t.Errorf("%d kills", s.tally.kills)
 	}
 	return s, s.sum()
+}
+
+func TestAProcessThatEndsByItselfWasNotKilled(t *testing.T) {
+	p, err := start(t.Context(), quitterRole, t.TempDir(), idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.stdout.ReadByte(); err == nil { // until it has ended
+		t.Error("it said something")
+	}
+	if err := p.kill(); err == nil {
+		t.Error("a kill was counted")
+	}
 }
 
 func TestKilledLaunchersLeaveNothingAndLoseNothing(t *testing.T) {

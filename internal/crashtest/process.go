@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 )
 
 // The environment by which this program knows that it is one of its own children.
@@ -61,15 +62,19 @@ func (p *process) ready() error {
 	return nil
 }
 
-// kill sends SIGKILL and waits. It is an error if the process had ended by
-// itself.
+// kill sends SIGKILL and waits. It is an error if that is not what the process
+// died of: one that ended by itself can be sent a signal until it is waited for.
 func (p *process) kill() error {
 	killed := p.cmd.Process.Kill()
 	_, _ = io.Copy(io.Discard, p.stdout) // Wait closes it
-	_ = p.cmd.Wait()                     // it was killed
+	_ = p.cmd.Wait()                     // its status tells more
 	_ = p.stdin.Close()
-	if killed != nil || p.stderr.Len() > 0 {
-		return fmt.Errorf("a process ended by itself: %s", p.stderr.String())
+	var status syscall.WaitStatus
+	if state := p.cmd.ProcessState; state != nil {
+		status, _ = state.Sys().(syscall.WaitStatus)
+	}
+	if killed != nil || !status.Signaled() || status.Signal() != syscall.SIGKILL || p.stderr.Len() > 0 {
+		return fmt.Errorf("a process ended by itself (%v): %s", p.cmd.ProcessState, p.stderr.String())
 	}
 	return nil
 }
