@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 const (
 	eagerRole = "eager worker"
 	hastyRole = "hasty worker"
+	tardyRole = "tardy worker"
 
 	quitterRole = "quitter" // ends by itself
 )
@@ -35,15 +37,17 @@ func TestMain(m *testing.M) {
 		workerRole: func(*pipesecrets.Config) {},
 		eagerRole:  beEager,
 		hastyRole:  beHasty,
+		tardyRole:  beTardy,
 	}[role]))
 	os.Exit(1)
 }
 
-// crashed runs a trial on a platform without freedoms, which cost a test too much time.
-func crashed(t *testing.T, worker string, kills int, limit time.Duration) (*summary, verdict) {
+// crashed runs a trial on a platform without freedoms, which cost a test too much
+// time. settler may be nil.
+func crashed(t *testing.T, worker string, kills int, limit time.Duration, settler func(*pipesecrets.Config)) (*summary, verdict) {
 	t.Helper()
 	var said bytes.Buffer
-	s, err := trial{kills, worker, calmRole, limit}.crash(t.Context(), &bar{to: &said, kills: kills})
+	s, err := trial{kills, worker, calmRole, limit, settler}.crash(t.Context(), &bar{to: &said, kills: kills})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +72,7 @@ func TestAProcessThatEndsByItselfWasNotKilled(t *testing.T) {
 }
 
 func TestKilledLaunchersLeaveNothingAndLoseNothing(t *testing.T) {
-	s, total := crashed(t, workerRole, 40, limit)
+	s, total := crashed(t, workerRole, 40, limit, nil)
 	if err := s.judge(); err != nil {
 		t.Error(err)
 	}
@@ -121,7 +125,7 @@ func (d eagerDriver) Create(_ context.Context, o provider.Object, _ provider.Ope
 }
 
 func TestALauncherThatCreatesBeforeItsIntentIsCommittedLeavesSomething(t *testing.T) {
-	_, total := crashed(t, eagerRole, 40, 2*bound)
+	_, total := crashed(t, eagerRole, 40, 2*bound, nil)
 	if len(total.leftovers) == 0 {
 		t.Error("nothing was left: the crash test can't see what it is for")
 	}
@@ -141,8 +145,24 @@ func (h hasty) Put(ctx context.Context, r secrets.Record, prev secrets.Version, 
 }
 
 func TestADatabaseThatAcknowledgesBeforeItCommitsLosesSomething(t *testing.T) {
-	_, total := crashed(t, hastyRole, 40, limit)
+	_, total := crashed(t, hastyRole, 40, limit, nil)
 	if len(total.lost) == 0 {
 		t.Error("nothing was lost: the crash test can't see what it is for")
+	}
+}
+
+// tardy is a database that tells what is due ten seconds after it is.
+type tardy struct{ pipesecrets.Backend }
+
+func beTardy(c *pipesecrets.Config) { c.Backend = tardy{c.Backend} }
+
+func (l tardy) Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error) {
+	return l.Backend.Due(ctx, at.Add(-10*time.Second), n)
+}
+
+func TestASweepThatComesLateIsNoticed(t *testing.T) {
+	s, total := crashed(t, tardyRole, 10, limit, beTardy)
+	if err := s.judge(); err == nil || len(total.leftovers) != 0 || !strings.Contains(err.Error(), "may take") {
+		t.Errorf("it says %v", err)
 	}
 }

@@ -27,7 +27,7 @@ type history struct {
 	keys     map[uint32]bool      // acknowledged, and nobody set out to retire it
 	logged   map[string]bool      // what the audit log must tell
 	killed   map[string]time.Time // runs whose launcher was killed while it launched
-	done     int                  // operations
+	done     map[kind]int         // operations
 	refused  int                  // operations that failed as they may
 	odd      map[string]int       // failures that nothing explains
 	seen     []sight
@@ -59,7 +59,7 @@ type sight struct {
 func newHistory() *history {
 	return &history{
 		tried: map[version][]string{}, stored: map[version]string{}, revoked: map[string]span{}, launched: map[string]*run{},
-		keys: map[uint32]bool{}, logged: map[string]bool{}, killed: map[string]time.Time{}, odd: map[string]int{},
+		keys: map[uint32]bool{}, logged: map[string]bool{}, killed: map[string]time.Time{}, done: map[kind]int{}, odd: map[string]int{},
 	}
 }
 
@@ -91,7 +91,7 @@ func (h *history) hear(l line, began time.Time) {
 			delete(h.keys, l.Key)
 		}
 	case done:
-		h.done++
+		h.done[l.Kind]++
 		switch l.Kind {
 		case creating, updating:
 			h.stored[v] = l.Digest

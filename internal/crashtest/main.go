@@ -20,6 +20,10 @@
 // acknowledged and is not so, such as a value that is another one, a file that was
 // taken from a run that needs it, or an event that is not in the audit log.
 //
+// It also fails if the times are not kept, if the kills missed what they were aimed
+// at, if too little was acknowledged for anything to be lost, and if an operation
+// failed for a reason that nothing here explains.
+//
 // A killed process leaves the page cache behind: this test can't tell whether a
 // commit was synced.
 package main
@@ -44,7 +48,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, err := trial{*kills, workerRole, platformRole, limit}.crash(ctx, newBar(os.Stderr, *kills))
+	s, err := trial{*kills, workerRole, platformRole, limit, nil}.crash(ctx, newBar(os.Stderr, *kills))
 	if err == nil {
 		fmt.Print(s)
 		err = s.judge()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider/providertest"
 )
 
@@ -19,6 +20,7 @@ type trial struct {
 	kills            int
 	worker, platform string // roles
 	limit            time.Duration
+	settler          func(*pipesecrets.Config) // changes who sweeps in the end, if not nil
 }
 
 const (
@@ -29,6 +31,7 @@ const (
 
 // summary adds rounds up.
 type summary struct {
+	calm    bool // of its platform
 	tally   *tally
 	began   time.Time
 	all     []verdict
@@ -39,7 +42,7 @@ type summary struct {
 func (of trial) crash(ctx context.Context, progress *bar) (*summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &summary{tally: newTally(), began: time.Now()}
+	s := &summary{calm: of.platform == calmRole, tally: newTally(), began: time.Now()}
 	var (
 		mu    sync.Mutex
 		errs  []error
@@ -79,14 +82,16 @@ func (of trial) crash(ctx context.Context, progress *bar) (*summary, error) {
 
 // sum returns all that the rounds say.
 func (s *summary) sum() (total verdict) {
-	total.odd = map[string]int{}
+	total.odd, total.done = map[string]int{}, map[kind]int{}
 	for _, v := range s.all {
 		total.leftovers = append(total.leftovers, v.leftovers...)
 		total.corrupt = append(total.corrupt, v.corrupt...)
 		total.lost = append(total.lost, v.lost...)
 		total.crashes = append(total.crashes, v.crashes...)
 		total.clean = max(total.clean, v.clean)
-		total.done += v.done
+		for k, n := range v.done {
+			total.done[k] += n
+		}
 		total.refused += v.refused
 		total.looks += v.looks
 		add(&total.platform, v.platform)
@@ -96,6 +101,15 @@ func (s *summary) sum() (total verdict) {
 	}
 	slices.Sort(total.crashes)
 	return total
+}
+
+// acknowledged tells the operations by their kinds.
+func (v verdict) acknowledged() string {
+	var b strings.Builder
+	for _, k := range operations {
+		fmt.Fprintf(&b, " %d %s,", v.done[k], k)
+	}
+	return strings.TrimSuffix(b.String(), ",")
 }
 
 func add(to *providertest.Stats, s providertest.Stats) {
@@ -117,15 +131,15 @@ func (s *summary) String() string {
 	p := total.platform
 	fmt.Fprintf(&b, "the platform: %d creates, %d late, %d twice; %d late removals, %d stale looks, %d stale lists\n",
 		p.Creates, p.LateCreates, p.DuplicateCreates, p.LateRemoves, p.StaleProbes, p.StaleLists)
-	fmt.Fprintf(&b, "the launchers: %d operations acknowledged, %d refused; %d looks at what was staged for runs under way\n",
-		total.done, total.refused, total.looks)
+	fmt.Fprintf(&b, "the launchers: acknowledged%s; %d operations refused; %d looks at what was staged for runs under way\n",
+		total.acknowledged(), total.refused, total.looks)
 	if n := len(total.crashes); n > 0 {
 		ms := func(i int) time.Duration { return total.crashes[i].Round(time.Millisecond) }
 		fmt.Fprintf(&b, "from a death within a launch to the last object seen gone: median %v, 99 %% %v, worst of %d %v\n",
 			ms(n/2), ms(n*99/100), n, ms(n-1))
 	}
-	fmt.Fprintf(&b, "from the last kill of a round to nothing left: worst %v; bound %v, and up to %v more where a removal is tried again\n",
-		total.clean.Round(time.Millisecond), bound, retries)
+	fmt.Fprintf(&b, "from the last kill of a round to nothing left: worst %v; bound %v, on a busy machine %v, and up to %v more where a removal is tried again\n",
+		total.clean.Round(time.Millisecond), bound, soon, retries)
 	for _, list := range []struct {
 		what  string
 		lines []string
@@ -145,15 +159,44 @@ func (s *summary) String() string {
 // judge returns what keeps the rounds from having passed.
 func (s *summary) judge() error {
 	total := s.sum()
-	switch thin := s.tally.thin(); {
+	latest := soon
+	if !s.calm { // where a removal is tried again; that of most crashes is not
+		latest += retries
+	}
+	switch thin, n := s.tally.thin(), len(total.crashes); {
 	case len(total.leftovers)+len(total.corrupt)+len(total.lost) > 0:
 		return errors.New("a crash did harm")
 	case len(total.odd) > 0:
 		return errors.New("operations failed for no reason that is known")
+	case total.clean > latest:
+		return fmt.Errorf("it took %v until nothing was left, and may take %v", total.clean, latest)
+	case n > 0 && total.crashes[n-1] > latest:
+		return fmt.Errorf("it took %v until nothing was left of a launch, and may take %v", total.crashes[n-1], latest)
+	case n > 0 && total.crashes[n/2] > soon:
+		return fmt.Errorf("it took %v until nothing was left of half of the launches, and may take %v", total.crashes[n/2], soon)
 	case s.tally.kills >= sharesFrom && len(thin) > 0:
 		return fmt.Errorf("too few kills within %v", thin)
+	case len(s.unheard(total)) > 0:
+		return fmt.Errorf("too few were acknowledged of %v, and nothing can be lost of what was not", s.unheard(total))
 	}
 	return nil
+}
+
+// unheard returns the operations of which too few were acknowledged: fewer than
+// the least share of the kills. A run of a few kills need not have come to each.
+func (s *summary) unheard(total verdict) (few []kind) {
+	for _, k := range operations {
+		least := minShare * float64(s.tally.kills)
+		if s.tally.kills < sharesFrom && (k == launching || k == creating) {
+			least = 1
+		} else if s.tally.kills < sharesFrom {
+			continue
+		}
+		if float64(total.done[k]) < least {
+			few = append(few, k)
+		}
+	}
+	return few
 }
 
 // bar shows how far the kills have come: as a bar on a terminal, else by a line

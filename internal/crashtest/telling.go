@@ -31,6 +31,9 @@ const (
 	idle     kind = "idle"           // between two operations
 )
 
+// operations are what a worker tells the acknowledgement of.
+var operations = []kind{launching, renewing, completing, sweeping, rewrapping, creating, updating, revoking, rotating, retiring}
+
 // step is where an operation stands.
 type step string
 

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -154,6 +158,15 @@ func TestARunPassesIfNothingIsWrongAndEachAimHadItsShare(t *testing.T) {
 		{"leftovers", func(s *summary) { s.all[0].leftovers = []string{"a"} }, "harm"},
 		{"corrupt", func(s *summary) { s.all[0].corrupt = []string{"a"} }, "harm"},
 		{"lost", func(s *summary) { s.all[0].lost = []string{"a"} }, "harm"},
+		{"late", func(s *summary) { s.all[0].clean = soon + retries + 1 }, "took"},
+		{"late on a calm platform", func(s *summary) { s.calm, s.all[0].clean = true, soon+1 }, "took"},
+		{"as late as tries allow", func(s *summary) { s.all[0].clean = soon + retries }, ""},
+		{"late after a crash", func(s *summary) { s.all[0].crashes = []time.Duration{0, 0, soon + retries + 1} }, "took"},
+		{"late after most crashes", func(s *summary) { s.all[0].crashes = []time.Duration{0, soon + 1, soon + 1} }, "half"},
+		{"late after a few crashes", func(s *summary) { s.all[0].crashes = []time.Duration{0, 0, soon + 1} }, ""},
+		{"nothing acknowledged", func(s *summary) { clear(s.all[0].done) }, "acknowledged"},
+		{"nothing acknowledged in a few kills", func(s *summary) { s.tally.kills = sharesFrom - 1; clear(s.all[0].done) }, "acknowledged"},
+		{"too few acknowledged of a kind", func(s *summary) { s.all[0].done[retiring] = sharesFrom/20 - 1 }, string(retiring)},
 		{"odd", func(s *summary) { s.all[0].odd = map[string]int{"a": 1} }, "no reason"},
 		{"a thin share", func(s *summary) { s.tally.hit[sweeping] = 9 }, "sweep"},
 		{"a thin share of few", func(s *summary) { s.tally.hit[sweeping], s.tally.kills = 0, sharesFrom-1 }, ""},
@@ -165,10 +178,43 @@ func TestARunPassesIfNothingIsWrongAndEachAimHadItsShare(t *testing.T) {
 		for _, k := range aims {
 			s.tally.hit[k] = 10
 		}
+		s.all[0].done = map[kind]int{}
+		for _, k := range operations {
+			s.all[0].done[k] = sharesFrom / 20
+		}
 		c.change(s)
 		err := s.judge()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+}
+
+func TestAFailureIsExpectedIfEachPartOfItIs(t *testing.T) {
+	code := func(c provider.Code) error { return &provider.Error{Op: "op", Code: c} }
+	unknown := errors.New("disk on fire")
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{stage.ErrHeld, true},
+		{fmt.Errorf("sqlstore: put: %w", secrets.ErrConflict), true},
+		{&pipesecrets.RequestError{}, true},
+		{code(provider.Unavailable), true},
+		{code(provider.Internal), false},
+		{code(provider.Forbidden), false},
+		{code(provider.NotOurs), false},
+		{code(provider.Refused), false},
+		{&provider.Error{Op: "create", Code: provider.Refused}, true},
+		{unknown, false},
+		{errors.Join(stage.ErrFenced, code(provider.Internal)), true},
+		{errors.Join(stage.ErrFenced, code(provider.Forbidden)), false},
+		{errors.Join(stage.ErrFenced, unknown), false},
+		{fmt.Errorf("launch: %w", errors.Join(stage.ErrHeld, unknown)), false},
+		{errors.Join(stage.ErrHeld, errors.Join(code(provider.Unavailable), code(provider.Internal))), false},
+	} {
+		if got := expected(c.err); got != c.want {
+			t.Errorf("%q: %t", c.err, got)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	random "math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pipesecrets/pipesecrets"
@@ -119,7 +120,7 @@ func (w worker) try(l line, do func(*line) error) {
 	switch {
 	case err == nil:
 		l.Step = done
-	case expected(l.Kind, err):
+	case expected(err):
 		l.Step = refused
 	default:
 		l.Step, l.Err = failed, err.Error()
@@ -128,23 +129,39 @@ func (w worker) try(l line, do func(*line) error) {
 }
 
 // expected reports whether others who work on the same, or the platform's
-// freedoms, explain a failure. One to remove is told and tried again: if it matters,
-// something is left in the end.
-func expected(k kind, err error) bool {
+// freedoms, explain a failure: where several are joined, each of them. One to
+// remove is told and tried again: if it matters, something is left in the end.
+func expected(err error) bool {
+	codes := []provider.Code{provider.Unavailable}
+	if errors.Is(err, stage.ErrFenced) {
+		// Whoever took over removes what this one works on: a write goes into a
+		// directory that is gone, or an object that is going has the name.
+		codes = append(codes, provider.Internal, provider.Taken)
+	}
+	return explained(err, codes)
+}
+
+func explained(err error, codes []provider.Code) bool {
 	for _, e := range []error{
 		pipesecrets.ErrBusy, pipesecrets.ErrRefused, secrets.ErrConflict, secrets.ErrNotFound, secrets.ErrExists,
 		secrets.ErrKeyInUse, secrets.ErrKeyRetired, crypto.ErrUnknownKey, crypto.ErrPrimaryKey,
 		stage.ErrMoved, stage.ErrFenced, stage.ErrHeld, stage.ErrEnded, stage.ErrRevoked,
+		context.DeadlineExceeded, // a lease's: the worker has none
 	} {
-		if errors.Is(err, e) {
+		if by, can := err.(interface{ Is(error) bool }); err == e || can && by.Is(e) { // and not errors.Is, for which one of several is enough
 			return true
 		}
 	}
-	var failure *provider.Error
-	if !errors.As(err, &failure) {
-		return false
+	switch of := err.(type) {
+	case *provider.Error:
+		late := of.Op == "create" && of.Code == provider.Refused // it came after its signature had expired
+		return late || slices.Contains(codes, of.Code)
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(of.Unwrap(), func(err error) bool { return !explained(err, codes) })
+	case interface{ Unwrap() error }:
+		return explained(of.Unwrap(), codes)
 	}
-	return failure.Code == provider.Unavailable || k == completing || k == sweeping || k == revoking
+	return false
 }
 
 // active returns some run that is under way, or the zero id.
@@ -223,12 +240,14 @@ func (w worker) launch(ctx context.Context, living []secrets.Secret) error {
 }
 
 // lostTo returns ErrFenced if a sweep took a run from its launcher, whose lease was
-// over: whatever failed then, such as a write into a directory that is gone, is
-// explained by that.
+// over: what its targets said then may be explained by that.
 func (w worker) lostTo(ctx context.Context, id secrets.RunID) error {
 	run, _, err := w.backend.Load(ctx, id)
-	if err == nil && run.Phase >= stage.Ending && run.Outcome != "launch failed" {
-		err = stage.ErrFenced
+	switch {
+	case errors.Is(err, stage.ErrNoRun): // it never began
+		return nil
+	case err == nil && run.Phase >= stage.Ending && run.Outcome != "launch failed":
+		return stage.ErrFenced
 	}
 	return err
 }
