@@ -27,6 +27,14 @@ func TestTheSuiteRejectsNoDriverOfAPlatformThatIsMerelyDifferent(t *testing.T) {
 				})
 			}
 		},
+		"it holds no more than 20 objects": func(r *rigged) {
+			r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+				if len(r.platform.Objects()) >= 20 {
+					return "", &provider.Error{Op: "create", Code: provider.Quota}
+				}
+				return r.whole.Create(ctx, o, open)
+			}
+		},
 		"it forbids to touch what is not ours": func(r *rigged) {
 			r.remove = func(ctx context.Context, o provider.Object, id string) error {
 				return forbidden(r.whole.Remove(ctx, o, id))

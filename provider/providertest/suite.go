@@ -11,7 +11,7 @@ import (
 // Harness is what the suite must know of a driver under test.
 type Harness struct {
 	// Open returns another, empty place on the platform, and leaves cleaning up to
-	// t.Cleanup.
+	// t.Cleanup. One that takes fewer than 30 objects says Quota.
 	Open func(t *testing.T) Place
 
 	// Synctest runs each test in a bubble of testing/synctest, where waiting takes
