@@ -216,6 +216,9 @@ func (w *sweep) stays(ctx context.Context, run Run) string {
 //
 // To remove at once what is stuck or in quarantine, call [Engine.Unstage].
 func (e *Engine) Disown(ctx context.Context, id secrets.RunID, target, caller string) (Receipt, error) {
+	if r, err := e.Receipt(ctx, id); err != nil || r.Run.Phase == Closed { // by an earlier call, whose lease may still run
+		return r, err
+	}
 	a, rows, err := e.take(ctx, id)
 	if err != nil {
 		return Receipt{}, err

@@ -238,6 +238,9 @@ func TestAnOperatorRemovesWhatIsInQuarantineAtOnceOrGivesItUp(t *testing.T) {
 				} else {
 					r, err = e.Unstage(t.Context(), runs[0], "operator:x", "looked")
 				}
+				if again, err := e.Disown(t.Context(), runs[0], "cloud", "operator:x"); disown && (err != nil || !again.Gone()) {
+					t.Errorf("again: %v, %+v", err, again)
+				}
 				if _, there := l.made["lost"]; err != nil || there != disown || !r.Gone() {
 					t.Errorf("%v, still there: %t, %+v", err, there, r)
 				}
