@@ -258,3 +258,22 @@ func TestALaunchWhoseReplyIsLostKeepsWhatARepeatedLaunchWasGiven(t *testing.T) {
 	h.reads(first, "TOKEN", plain)
 	h.reads(second, "TOKEN", plain)
 }
+
+func TestACompletionThatComesJustAfterAnothersIsInTheLogToo(t *testing.T) {
+	h := newHouse(t)
+	h.put(ada, genomics, "TOKEN")
+	h.launch(lin, "r1", genomics, "TOKEN")
+	twin, f, first := h.again(), &fault{}, true
+	f.after = func(_ int, call string) error {
+		if call == "Load" && first { // the run is under way, as far as the one has read
+			first = false
+			_, err := twin.Complete(t.Context(), operator, runOf(t, "r1"), pipesecrets.Ending{Outcome: "swept"})
+			h.must(err)
+		}
+		return nil
+	}
+	_, err := h.again(f.everywhere).Complete(t.Context(), lin, runOf(t, "r1"), pipesecrets.Ending{Outcome: "done"})
+	h.must(err)
+	h.told(1, secrets.ActionComplete, secrets.Done, operator)
+	h.told(1, secrets.ActionComplete, secrets.Done, lin)
+}

@@ -150,7 +150,7 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 	if err != nil && receipt.Run.Phase >= stage.Ending { // it has ended; what could not be removed is in the log
 		err = recorded{err}
 	}
-	if known.Phase >= stage.Ending { // the ledger tells of the first end only
+	if receipt.Run.Phase >= stage.Ending && !receipt.Ended { // the ledger tells of the first end only
 		told.Reason = "had ended before"
 		err = errors.Join(err, s.record(ctx, told))
 	}

@@ -24,7 +24,7 @@ type history struct {
 	stored   map[version]string   // the one that was acknowledged
 	revoked  map[string]span
 	launched map[string]*run
-	keys     map[uint32]bool      // acknowledged, and nobody set out to retire it
+	keys     map[uint32]bool      // acknowledged; false: somebody set out to retire it, before or after
 	logged   map[string]bool      // what the audit log must tell
 	killed   map[string]time.Time // runs whose launcher was killed while it launched
 	done     map[kind]int         // operations
@@ -88,7 +88,7 @@ func (h *history) hear(l line, began time.Time) {
 				r.completed.begun = l.At
 			}
 		case retiring:
-			delete(h.keys, l.Key)
+			h.keys[l.Key] = false
 		}
 	case done:
 		h.done[l.Kind]++
@@ -109,7 +109,9 @@ func (h *history) hear(l line, began time.Time) {
 				r.completed.done = true
 			}
 		case rotating:
-			h.keys[l.Key] = true
+			if _, retired := h.keys[l.Key]; !retired {
+				h.keys[l.Key] = true
+			}
 		}
 		h.logged[entry(l)] = true
 	}

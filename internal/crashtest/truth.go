@@ -103,8 +103,8 @@ func (r *round) lost(ctx context.Context, h *house) (lost []string, err error) {
 			lost = append(lost, fmt.Sprintf("completion of %s, which is %v", id, now.Phase))
 		}
 	}
-	for key := range r.history.keys {
-		if !slices.Contains(h.keyring.Keys(), key) {
+	for key, kept := range r.history.keys {
+		if kept && !slices.Contains(h.keyring.Keys(), key) {
 			lost = append(lost, fmt.Sprintf("key %d", key))
 		}
 	}

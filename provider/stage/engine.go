@@ -106,6 +106,10 @@ func New(c Config) (*Engine, error) {
 type Receipt struct {
 	Run  Run
 	Rows []Row
+
+	// Ended says that it was the call that answers this which ended the run, as far
+	// as it could tell: not an earlier one, nor another process just before.
+	Ended bool
 }
 
 // Gone reports whether the run is closed: every object was proven absent, left to
@@ -126,7 +130,7 @@ func (r Receipt) Left() []Row {
 // Receipt reads a run's receipt. ErrNoRun if there is no such run.
 func (e *Engine) Receipt(ctx context.Context, id secrets.RunID) (Receipt, error) {
 	run, rows, err := e.config.Ledger.Load(ctx, id)
-	return Receipt{run, rows}, err
+	return Receipt{Run: run, Rows: rows}, err
 }
 
 // Renew moves the time until which the run needs its secrets: to Need from now,

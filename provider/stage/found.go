@@ -166,7 +166,7 @@ func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, o prov
 // sweepFound removes an object that an earlier sweep has quarantined, or says why
 // it stays.
 func (e *Engine) sweepFound(ctx context.Context, w *sweep, run Run, rows []Row, s *swept) {
-	s.receipt = Receipt{run, rows}
+	s.receipt = Receipt{Run: run, Rows: rows}
 	if len(rows) == 1 && rows[0].State == Quarantined {
 		if !rows[0].Intent.Before(w.start) { // found since this sweep began
 			return
@@ -240,5 +240,5 @@ func (e *Engine) Disown(ctx context.Context, id secrets.RunID, target, caller st
 		to = Closed
 	}
 	after, err := e.advance(ctx, a, to, 0, changed, events)
-	return Receipt{after, rows}, err
+	return Receipt{Run: after, Rows: rows}, err
 }

@@ -233,9 +233,10 @@ type Ledger interface {
 	// End begins the end of a run. From Staging and Active it moves to Ending
 	// under the next epoch, whoever the actor was, with no actor: Actor is now.
 	// Rows that are not over become Deleting with Next and Attempts zero and Absent
-	// forgotten; Ended, Masked and Outcome are set. A run that is Ending or Closed stays as it is, events included:
-	// they are not recorded again. An unknown run leaves a tombstone: a Closed run
-	// with no rows, that bars a later Begin. It answers the run and its rows.
+	// forgotten; Ended, Masked and Outcome are set. An unknown run leaves a
+	// tombstone: a Closed run with no rows, that bars a later Begin. It answers the
+	// run and its rows. A run that is Ending or Closed stays as it is, and no event is
+	// recorded: ErrEnded then, with the run and its rows all the same.
 	End(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
 
 	// Due returns the ids of up to n runs, the longest due first, for which

@@ -34,23 +34,28 @@ func (e *Engine) Unstage(ctx context.Context, id secrets.RunID, caller, outcome 
 func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Closing, ev ...secrets.Event) (Receipt, error) {
 	var run Run
 	var rows []Row
+	var before bool // it had ended
 	unrecorded, err := e.proceed(ctx, ev, true, func(ev []secrets.Event) (err error) {
 		run, rows, err = e.config.Ledger.End(ctx, id, c, ev...)
+		if before = errors.Is(err, ErrEnded); before {
+			err = nil
+		}
 		return err
 	})
 	if err != nil {
 		return Receipt{}, err
 	}
 	if run.Phase == Closed {
-		return Receipt{run, rows}, unrecorded
+		return Receipt{Run: run, Rows: rows, Ended: !before}, unrecorded
 	}
 	// From this commit on nobody can create or publish. Who removes is another
 	// matter: the one who gets the lease.
 	a, taken, err := e.take(ctx, id)
 	if err != nil {
-		return Receipt{run, rows}, errors.Join(unrecorded, err)
+		return Receipt{Run: run, Rows: rows, Ended: !before}, errors.Join(unrecorded, err)
 	}
 	receipt, err := e.settle(ctx, a, taken, caller, false)
+	receipt.Ended = !before
 	return receipt, errors.Join(unrecorded, err)
 }
 
@@ -96,7 +101,7 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 			unrecorded, err := e.proceedOwing(ctx, events, func(ev []secrets.Event) error { return e.keep(ctx, &a, changed, ev) })
 			failures = append(failures, unrecorded)
 			if err != nil {
-				return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+				return Receipt{Run: a.run, Rows: stored}, errors.Join(append(failures, err)...)
 			}
 			changed, events, stored = nil, nil, slices.Clone(rows)
 		}
@@ -108,7 +113,7 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 		for i, err := range each(todo[:n], func(row *Row) error { return e.step(ctx, a, row) }) {
 			row := todo[i]
 			if errors.Is(err, ErrFenced) { // nothing that we know counts any more
-				return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+				return Receipt{Run: a.run, Rows: stored}, errors.Join(append(failures, err)...)
 			}
 			if err != nil {
 				if e.postpone(a, row, err) {
@@ -144,9 +149,9 @@ func (e *Engine) settle(ctx context.Context, a actor, rows []Row, caller string,
 	})
 	failures = append(failures, unrecorded)
 	if err != nil {
-		return Receipt{a.run, stored}, errors.Join(append(failures, err)...)
+		return Receipt{Run: a.run, Rows: stored}, errors.Join(append(failures, err)...)
 	}
-	return Receipt{after, rows}, errors.Join(failures...)
+	return Receipt{Run: after, Rows: rows}, errors.Join(failures...)
 }
 
 // due reports whether there is something to do for a row.

@@ -149,7 +149,7 @@ func (e *Engine) abandon(ctx context.Context, run Run, closing Closing) error {
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		_, _, err := e.config.Ledger.End(ctx, run.ID, closing)
-		if err == nil {
+		if err == nil || errors.Is(err, ErrEnded) {
 			break
 		}
 		if errors.Is(err, ErrFenced) { // others act on it: it is Active after all, or theirs

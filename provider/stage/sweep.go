@@ -213,7 +213,7 @@ func (e *Engine) sweepOverdue(ctx context.Context, w *sweep, run Run, s *swept) 
 		Caller: w.caller, Action: secrets.ActionComplete, Outcome: secrets.Done, Reason: outcome,
 		Scope: run.Workspace, Run: run.ID,
 	})
-	s.ended = s.receipt.Run.Phase >= Ending
+	s.ended = s.receipt.Ended
 }
 
 // beaten reports whether err says only that another actor was faster.

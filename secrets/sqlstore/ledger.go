@@ -198,7 +198,9 @@ func (s *Store) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev .
 		case err != nil && !unknown:
 			return err
 		case r.Phase == stage.Ending || r.Phase == stage.Closed:
-			rows, err = t.rows(id)
+			if rows, err = t.rows(id); err == nil {
+				err = stage.ErrEnded
+			}
 			return err
 		case c.Staging != 0 && (r.Phase != stage.Staging || r.Epoch != c.Staging):
 			return stage.ErrFenced
@@ -223,10 +225,10 @@ func (s *Store) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev .
 		}
 		return t.record(ev)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, stage.ErrEnded) {
 		return stage.Run{}, nil, err
 	}
-	return r, rows, nil
+	return r, rows, err
 }
 
 // overdue reports whether nobody needs the run any longer, or the one who staged

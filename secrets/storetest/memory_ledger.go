@@ -230,7 +230,7 @@ func (m *Memory) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev 
 	case !ok:
 		r = stage.Run{ID: id, Phase: stage.Closed, Epoch: 1}
 	case ended:
-		return cloneRun(r), m.cloneRows(id), nil
+		return cloneRun(r), m.cloneRows(id), stage.ErrEnded
 	default:
 		r.Phase, r.Epoch, r.Actor = stage.Ending, r.Epoch+1, now
 		for i, row := range m.rows[id] {

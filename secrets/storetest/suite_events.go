@@ -109,7 +109,7 @@ var eventTests = []sentence{
 		_, err = f.Need(f.ctx, parseRun("r1"), need, need, told("x"))
 		f.fails(err, stage.ErrEnded)
 		_, _, err = f.End(f.ctx, parseRun("r1"), stage.Closing{}, told("x"))
-		f.ok(err)
+		f.fails(err, stage.ErrEnded)
 		f.same(len(f.entries(0)), 0)
 	}},
 	{"ACancelledContextChangesNothing", func(f *fixture) {
