@@ -24,7 +24,7 @@ func TestAHookIsHeardOrNotWaitedFor(t *testing.T) {
 		"panics":             {func(context.Context) (int, error) { panic("x") }, 0, hook.ErrPanic, 0},
 		"ends itself":        {func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }, 0, hook.ErrPanic, 0},
 		"takes its time":     {func(context.Context) (int, error) { time.Sleep(time.Second); return 7, nil }, 7, nil, time.Second},
-		"waits for its end":  {func(ctx context.Context) (int, error) { <-ctx.Done(); time.Sleep(1); return 7, nil }, 0, hook.ErrLate, time.Minute},
+		"waits for its end":  {func(ctx context.Context) (int, error) { <-ctx.Done(); time.Sleep(time.Nanosecond); return 7, nil }, 0, hook.ErrLate, time.Minute},
 		"does not come back": {func(context.Context) (int, error) { time.Sleep(time.Hour); return 7, nil }, 0, hook.ErrLate, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
