@@ -43,11 +43,13 @@
 //
 // # Cost
 //
-// The algorithm is the plain one. At each byte of the stream, every form that
-// begins with that byte is compared: n bytes cost O(n·k) for k forms with the
-// same first byte where comparisons fail early, as they do in logs, and
-// O(n·S) at worst, where S is the size of all forms together and the stream is
-// made to nearly match them. Each Write compares the bytes held once more. A
-// Writer keeps about 32 KiB and MaxHold bytes; compiling sorts the forms, anew
-// with each [Redactor.Add].
+// Writes of at least 64 bytes are searched by looking at few of them (Wu and
+// Manber): the longer the shortest form, the fewer, and how many forms there are
+// hardly matters. Where that turns out to be work, in a text that is made to
+// nearly hold forms everywhere, and for smaller writes, an automaton reads each
+// byte once (Aho and Corasick), whatever the text and the forms. With a form of
+// less than 4 bytes there is only the automaton. A Writer keeps memory for about
+// 32 KiB and MaxHold bytes and allocates none once it has it. Compiling sorts the
+// forms and makes a state of the automaton of about 22 bytes for each byte that
+// they do not share with the one before, anew with each [Redactor.Add].
 package redact

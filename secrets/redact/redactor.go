@@ -71,7 +71,7 @@ func New(values map[secrets.Name]secrets.Value, o Options) (*Redactor, error) {
 	if o.Mark == nil {
 		o.Mark = func(n secrets.Name) string { return "[secret:" + n.String() + "]" }
 	}
-	c := &core{options: o, set: &set{}, hits: make(map[secrets.Name]*atomic.Uint64)}
+	c := &core{options: o, set: compile(nil), hits: make(map[secrets.Name]*atomic.Uint64)}
 	if err := c.add(values); err != nil {
 		return nil, err
 	}
@@ -251,7 +251,7 @@ func (r *Redactor) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.set != nil {
-		wipe(c.set.forms)
+		c.set.wipe()
 		c.set = nil
 	}
 	return nil

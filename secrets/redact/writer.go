@@ -2,7 +2,6 @@ package redact
 
 import (
 	"io"
-	"slices"
 	"sync"
 )
 
@@ -26,8 +25,9 @@ type stream struct {
 
 	mu   sync.Mutex
 	tail tail
-	err  error // of the first failure, or ErrClosed
-	done bool  // Writer.Close was called
+	out  []byte // kept for its memory
+	err  error  // of the first failure, or ErrClosed
+	done bool   // Writer.Close was called
 }
 
 // Write masks p and passes on what is decided, in at most one Write of the
@@ -90,10 +90,12 @@ func (s *stream) pass(p []byte, flush bool) error {
 	if s.err != nil {
 		return s.err
 	}
-	var out []byte
+	out := s.out[:0]
 	err := s.core.read(func(set *set) {
-		for piece := range slices.Chunk(p, window) {
-			out = s.tail.next(set, piece, out, false)
+		for len(p) > 0 {
+			n := min(len(p), window)
+			out = s.tail.next(set, p[:n], out, false)
+			p = p[n:]
 		}
 		if flush {
 			out = s.tail.next(set, nil, out, true)
@@ -101,6 +103,9 @@ func (s *stream) pass(p []byte, flush bool) error {
 	})
 	if err != nil {
 		return s.fail(err)
+	}
+	if s.out = out; cap(out) > 4*window { // of a Write that was larger than most
+		s.out = nil
 	}
 	if len(out) == 0 {
 		return nil
