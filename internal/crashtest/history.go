@@ -82,9 +82,9 @@ func (h *history) hear(l line, began time.Time) {
 				h.revoked[l.Name] = span{begun: l.At}
 			}
 		case launching:
-			h.launched[l.Run] = &run{begun: l.At}
+			h.run(l.Run).begun = l.At
 		case completing:
-			if r := h.launched[l.Run]; r != nil && r.completed.begun.IsZero() {
+			if r := h.run(l.Run); r.completed.begun.IsZero() {
 				r.completed.begun = l.At
 			}
 		case retiring:
@@ -98,16 +98,14 @@ func (h *history) hear(l line, began time.Time) {
 		case revoking:
 			h.revoked[l.Name] = span{h.revoked[l.Name].begun, true}
 		case launching:
-			r := h.launched[l.Run]
-			r.done, r.files, r.needed = true, l.Files, r.begun.Add(need)
+			r := h.run(l.Run)
+			r.done, r.files, r.needed = true, l.Files, later(r.needed, r.begun.Add(need))
 		case renewing:
-			if r := h.launched[l.Run]; r != nil {
+			if r := h.run(l.Run); !r.begun.IsZero() {
 				r.needed = later(r.needed, earlier(began.Add(need), r.begun.Add(maxNeed)))
 			}
 		case completing:
-			if r := h.launched[l.Run]; r != nil {
-				r.completed.done = true
-			}
+			h.run(l.Run).completed.done = true
 		case rotating:
 			if _, retired := h.keys[l.Key]; !retired {
 				h.keys[l.Key] = true
@@ -115,6 +113,17 @@ func (h *history) hear(l line, began time.Time) {
 		}
 		h.logged[entry(l)] = true
 	}
+}
+
+// run returns what is known of a run. What others do to it may be heard of before
+// its launch, since each worker has a line of its own.
+func (h *history) run(id string) *run {
+	r := h.launched[id]
+	if r == nil {
+		r = &run{}
+		h.launched[id] = r
+	}
+	return r
 }
 
 func later(a, b time.Time) time.Time {

@@ -38,6 +38,7 @@ func TestWhatIsMissingFromARunUnderWayIsLostUnlessSomebodySetOutToTakeItAway(t *
 		{"it was renewed, and its time is over all the same", []line{at(need/2, renewal)}, gone, need + need/2, 0},
 		{"it was renewed beyond the utmost", []line{at(maxNeed-need/2, renewal)}, gone, maxNeed, 0},
 		{"somebody set out to complete it", []line{at(need/4, line{Kind: completing, Step: begun, Run: id})}, gone, need / 2, 0},
+		{"somebody set out to complete it, and was heard first", []line{}, gone, need / 2, 0},
 		{"somebody will complete it", []line{at(need/2, line{Kind: completing, Step: begun, Run: id})}, gone, need / 4, 1},
 		{"somebody set out to revoke it", []line{at(need/4, line{Kind: revoking, Step: begun, Name: name})}, gone, need / 2, 0},
 		{"somebody set out to revoke another one", []line{at(need/4, line{Kind: revoking, Step: begun, Name: other})}, gone, need / 2, 1},
@@ -49,6 +50,9 @@ func TestWhatIsMissingFromARunUnderWayIsLostUnlessSomebodySetOutToTakeItAway(t *
 		}, read(digest), need / 2, 1},
 	} {
 		h := newHistory()
+		if c.then != nil && len(c.then) == 0 {
+			h.hear(at(need/4, line{Kind: completing, Step: begun, Run: id}), start)
+		}
 		for _, l := range append(launched[:len(launched):len(launched)], c.then...) {
 			h.hear(l, l.At)
 		}
