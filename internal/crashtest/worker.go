@@ -147,6 +147,7 @@ func explained(err error, codes []provider.Code) bool {
 		secrets.ErrKeyInUse, secrets.ErrKeyRetired, crypto.ErrUnknownKey, crypto.ErrPrimaryKey,
 		stage.ErrMoved, stage.ErrFenced, stage.ErrHeld, stage.ErrEnded, stage.ErrRevoked,
 		context.DeadlineExceeded, // a lease's: the worker has none
+		stage.ErrUnrecorded,      // the database was busy for longer than it waits
 	} {
 		if by, can := err.(interface{ Is(error) bool }); err == e || can && by.Is(e) { // and not errors.Is, for which one of several is enough
 			return true
