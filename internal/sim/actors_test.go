@@ -291,7 +291,7 @@ const (
 	calmFrom = 60 * time.Minute  // nothing fails any more
 	lostFrom = 62 * time.Minute  // the ledger forgets what is on the platforms
 	endFrom  = 75 * time.Minute  // nothing is refused any more, and the host ends every run that it knows of
-	overFrom = 112 * time.Minute // nothing may be left, nor come back
+	overFrom = 125 * time.Minute // nothing may be left, nor come back
 	longer   = 20 * time.Minute  // that this takes where removals were refused: what the platform itself removes later is seldom looked for
 )
 
