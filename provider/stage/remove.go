@@ -222,8 +222,6 @@ func (e *Engine) pull(ctx context.Context, a actor, cutter provider.Withdrawer, 
 		return errOpen
 	case err != nil:
 		return err
-	case !o.asked: // it can't hold the rest
-		return &provider.Error{Op: "withdraw", Code: provider.Internal}
 	}
 	row.Object, row.Attempts, row.Code, row.Next = object, 0, "", time.Time{}
 	return nil
