@@ -328,6 +328,7 @@ func (w *world) run() {
 			ended = true
 			w.allow(began.Add(calmFrom - 2*horizon))
 			w.start("host", w.host)
+			w.rest() // it comes to its first point
 		}
 		if over.Load() {
 		} else if passed > overFrom+longer || passed > overFrom && len(w.refused) == 0 {

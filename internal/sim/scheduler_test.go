@@ -28,6 +28,7 @@ type scheduler struct {
 	active  int // processes that have not ended
 
 	steps, crashes int
+	expired        int    // calls whose time was over when their turn came
 	hash           uint64 // of all that happened
 	trace          []string
 }
@@ -96,6 +97,9 @@ func (s *scheduler) point(ctx context.Context, p *process, label string, do func
 		}
 		<-ctx.Done()
 		return s.point(ctx, p, label+" timed out", func(ctx context.Context) error { return ctx.Err() }) // it goes on in its turn
+	}
+	if ctx.Err() != nil {
+		s.expired++
 	}
 	return do(ctx)
 }

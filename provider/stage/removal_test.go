@@ -203,6 +203,27 @@ func TestWhatAnObjectStillHoldsIsRecordedAndItIsNotCutDownAgain(t *testing.T) {
 	})
 }
 
+// cut is a platform whose objects are found to hold just the rest already, as
+// after a lost reply: it asks for no values.
+type cut struct{ provider.Provider }
+
+func (cut) Withdraw(context.Context, provider.Object, string, provider.Opener) error { return nil }
+
+func TestADriverThatCutsDownWithoutAskingForValuesIsBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, p, e := joint(t, 3)
+		f.revoke(t, 0)
+		withdrawn, err := f.with(t, cut{p.Driver()}).Withdraw(t.Context(), f.run.ID, "user:x")
+		if err != nil || len(withdrawn.Rows[0].Object.Items) != 2 {
+			t.Errorf("%v, %+v", err, withdrawn.Rows)
+		}
+		sweeps(t, e, time.Hour)
+		if len(p.Objects()) != 1 {
+			t.Error("what the run is to keep was removed")
+		}
+	})
+}
+
 func TestTheLogTellsOfEachRemovalThatFailsAndOfEachItemThatIsPulled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, p, e := joint(t, 3)
