@@ -51,13 +51,12 @@ func Example() {
 		Run: run, Workspace: workspace, Wants: []precedence.Want{{Name: token}},
 	})
 	check(err)
-	masked := launch.Redactor.Writer(os.Stdout) // all output of the run passes it
 	job := exec.Command("sh", "-c", `. "$PIPESECRETS_ENV"; echo "using $TOKEN"`)
-	job.Stdout = masked
+	job.Stdout = os.Stdout
 	for name, path := range cluster.Environment(launch.References) {
 		job.Env = append(job.Env, name+"="+path) // paths only
 	}
-	failed := errors.Join(job.Run(), masked.Close())
+	failed := launch.Redactor.Run(job) // all output of the run passes it
 	receipt, err := service.Complete(ctx, ada, run, pipesecrets.Ending{Outcome: "succeeded"})
 	check(errors.Join(failed, err))
 	fmt.Println("gone:", receipt.Gone())

@@ -82,7 +82,12 @@ var byteDoors = []door{
 	{"secrets.Name.MarshalText returns []byte", "the name"},
 	{"secrets.RunID.MarshalText returns []byte", "the id"},
 
+	{"secrets/redact.Reader.Read fills p []byte", "masked output"},
 	{"secrets/redact.Redactor.Bytes returns []byte", "masked output"},
+	{"secrets/redact.Redactor.Reader(from).Read(p) []byte", "text to mask, which the host has"},
+	{"secrets/redact.Redactor.Run(cmd).Stderr.Write(p) []byte", "masked output"},
+	{"secrets/redact.Redactor.Run(cmd).Stdin.Read(p) []byte", "the command's own input, which the host has"},
+	{"secrets/redact.Redactor.Run(cmd).Stdout.Write(p) []byte", "masked output"},
 	{"secrets/redact.Redactor.Writer(w).Write(p) []byte", "masked output"},
 }
 

@@ -1,64 +1,124 @@
 package redact
 
-import "bytes"
-
 // automaton finds forms one byte at a time, at a cost that no text can raise:
 // Aho and Corasick's, "Efficient String Matching", 1975. A state stands for the
 // longest end of what was read that some form begins with; its depth is the
 // length of that.
 //
-// Its states are the nodes of the trie of all forms, made in their order, so that
-// the first child of a node follows it.
+// Its states are the nodes of the trie of all forms, level by level, so that the
+// children of a node are neighbours, and those of neighbours, too.
 type automaton struct {
-	label   []byte       // of the edge into a state; state 0 is the root
-	child   []int32      // the first one; 0: none; negative: ^child is an index of wide
-	sibling []int32      // the next child of the same parent; 0: none
-	fail    []int32      // the state of the longest proper end of this one
-	depth   []int32      //
-	found   []int32      // the longest form that ends here, by its index; -1: none
-	wide    [][256]int32 // the children of states that have many, the root's first
+	label []byte  // of the edge into a state; state 0 is the root
+	first []int32 // the first child; the children end where those of the next state begin
+	fail  []int32 // the state of the longest proper end of this one
+	depth []int32
+	found []int32 // the longest form that ends here, by its index; -1: none
+	flags []flags
+	ends  []int32 // the state of each form
+
+	wide  [][256]int32 // the children of states that have many
+	table []int32      // by state, which of wide, from 1 on; 0, or no entry: none
 }
+
+// flags tell of the forms that a state is part of.
+type flags uint8
+
+const (
+	flagLoose flags = 1 << iota // one that may be broken goes on from here
+	flagEdged                   // one is among them of which the byte before may count
+	flagLooks                   // one ends here that looks at the next byte
+	flagEnds                    // one that may be broken ends here
+	flagOwn                     // one has a line break of its own after the first byte, or, in higher bits, the next ones
+
+	flagsOwn = flagOwn * (1<<(unbroken-1) - 1)
+)
+
+// ownBreak is the flag of a line break after so many bytes.
+func ownBreak(n int) flags { return flagOwn << n >> 1 }
 
 // manyChildren is how many children a state may have to be searched one by one.
 const manyChildren = 8
 
 // build makes an automaton of forms that are sorted by their bytes and differ.
 func build(forms []form) *automaton {
-	states := 1
-	var last []byte
-	for _, f := range forms {
-		states += len(f.bytes) - shared(last, f.bytes)
-		last = f.bytes
+	var (
+		common = make([]int32, len(forms)) // bytes shared with the form before
+		at     = make([]int32, len(forms)) // the state of the beginning that was read
+		active = make([]int32, len(forms)) // forms that are longer than that
+		states = 1
+	)
+	for i, f := range forms {
+		if i > 0 {
+			common[i] = int32(shared(forms[i-1].bytes, f.bytes))
+		}
+		states += len(f.bytes) - int(common[i])
+		active[i] = int32(i)
 	}
 	a := &automaton{
-		label: make([]byte, 1, states), child: make([]int32, 1, states), sibling: make([]int32, 1, states),
-		fail: make([]int32, states), depth: make([]int32, 1, states), found: make([]int32, 1, states),
+		label: make([]byte, 1, states), first: make([]int32, 0, states+1), fail: make([]int32, states),
+		depth: make([]int32, 1, states), found: make([]int32, 1, states), flags: make([]flags, states),
+		ends: make([]int32, len(forms)),
 	}
 	a.found[0] = -1
-	path := []int32{0} // the states of the last form
-	last = nil
-	for i, f := range forms {
-		common := shared(last, f.bytes)
-		for at := common; at < len(f.bytes); at++ {
-			state, parent := int32(len(a.label)), path[at]
-			a.label = append(a.label, f.bytes[at])
-			a.child = append(a.child, 0)
-			a.sibling = append(a.sibling, 0)
-			a.depth = append(a.depth, int32(at+1))
-			a.found = append(a.found, -1)
-			if at == common && at+1 < len(path) { // the last form's state is its elder sibling
-				a.sibling[path[at+1]] = state
+	for depth := int32(1); len(active) > 0; depth++ {
+		longer := active[:0]
+		for _, i := range active {
+			f := &forms[i].pattern
+			if common[i] >= depth {
+				at[i] = at[i-1] // which was read just before
 			} else {
-				a.child[parent] = state
+				state := int32(len(a.label))
+				for parent := at[i]; len(a.first) <= int(parent); {
+					a.first = append(a.first, state)
+				}
+				a.label = append(a.label, f.bytes[depth-1])
+				a.depth = append(a.depth, depth)
+				a.found = append(a.found, -1)
+				at[i] = state
 			}
-			path = append(path[:at+1], state)
+			if a.flag(at[i], f, depth); int(depth) == len(f.bytes) {
+				a.found[at[i]], a.ends[i] = i, at[i]
+			} else {
+				longer = append(longer, i)
+			}
 		}
-		path = path[:len(f.bytes)+1]
-		a.found[path[len(f.bytes)]] = int32(i)
-		last = f.bytes
+		active = longer
+	}
+	for len(a.first) <= states {
+		a.first = append(a.first, int32(states))
 	}
 	a.link()
 	return a
+}
+
+// flag marks the state after so many bytes of a form.
+func (a *automaton) flag(s int32, p *pattern, depth int32) {
+	var f flags
+	if p.before != nil {
+		f |= flagEdged
+	}
+	if depth < unbroken {
+		f |= p.own & ownBreak(int(depth))
+	}
+	switch ends := int(depth) == len(p.bytes); {
+	case !p.tight && ends:
+		f |= flagEnds
+	case !p.tight:
+		f |= flagLoose
+	}
+	if int(depth) == len(p.bytes) && p.looks() {
+		f |= flagLooks
+	}
+	a.flags[s] |= f
+}
+
+func (a *automaton) loose(s int32) bool { return a.flags[s]&flagLoose != 0 }
+func (a *automaton) edged(s int32) bool { return a.flags[s]&flagEdged != 0 }
+
+// early reports whether a break after so many bytes of the beginning that a state
+// stands for comes too early: no form that begins so has one of its own there.
+func (a *automaton) early(s int32, n int) bool {
+	return n < unbroken && a.flags[s]&ownBreak(n) == 0
 }
 
 // shared returns how many bytes two forms have in common at their beginnings.
@@ -72,101 +132,70 @@ func shared(a, b []byte) int {
 	return n
 }
 
-// link computes the fails, those of short ends first, and widens the states that
-// have many children.
+// link computes the fails, those of short ends first, and makes tables for the
+// states that have many children.
 func (a *automaton) link() {
 	a.widen(0)
-	queue := make([]int32, 0, len(a.label))
-	visit := func(s int32) {
-		for c := a.first(s); c != 0; c = a.sibling[c] {
-			queue = append(queue, c)
+	for s := range int32(len(a.label)) {
+		from, to := a.first[s], a.first[s+1]
+		if to-from > manyChildren {
+			a.widen(s)
 		}
-	}
-	visit(0)
-	for i := 0; i < len(queue); i++ {
-		s := queue[i]
-		n := 0
-		for c := a.child[s]; c != 0; c = a.sibling[c] {
-			a.fail[c] = a.step(a.fail[s], a.label[c])
+		for c := from; c < to; c++ {
+			a.flags[c] |= a.flags[s] & flagsOwn
+			if s > 0 {
+				a.fail[c] = a.step(a.fail[s], a.label[c])
+			}
 			if a.found[c] < 0 {
 				a.found[c] = a.found[a.fail[c]]
 			}
-			n++
-		}
-		visit(s)
-		if n > manyChildren {
-			a.widen(s)
 		}
 	}
 }
 
-// first returns the first child of a state, wide or not; 0 if it has none.
-func (a *automaton) first(s int32) int32 {
-	if c := a.child[s]; c >= 0 {
-		return c
-	}
-	if len(a.label) == 1 { // there are no forms
-		return 0
-	}
-	return s + 1
-}
-
-// widen puts the children of a state into a table.
+// widen makes a table of the children of a state.
 func (a *automaton) widen(s int32) {
+	if int(s) < len(a.table) && a.table[s] > 0 {
+		return
+	}
 	var table [256]int32
-	for c := a.child[s]; c != 0; c = a.sibling[c] {
+	for c := a.first[s]; c < a.first[s+1]; c++ {
 		table[a.label[c]] = c
 	}
-	a.child[s] = ^int32(len(a.wide))
 	a.wide = append(a.wide, table)
+	for len(a.table) <= int(s) {
+		a.table = append(a.table, 0)
+	}
+	a.table[s] = int32(len(a.wide))
 }
 
 // step returns the state after one more byte. What it costs is paid by the bytes
 // before, on average: each fail is shorter.
 func (a *automaton) step(s int32, b byte) int32 {
 	for {
-		c := a.child[s]
-		if c < 0 {
-			c = a.wide[^c][b]
+		if int(s) < len(a.table) && a.table[s] > 0 {
+			if c := a.wide[a.table[s]-1][b]; c != 0 || s == 0 {
+				return c
+			}
 		} else {
-			for c != 0 && a.label[c] != b {
-				c = a.sibling[c]
+			for c, to := a.first[s], a.first[s+1]; c < to; c++ {
+				if a.label[c] == b {
+					return c
+				}
 			}
 		}
-		if c != 0 || s == 0 {
-			return c
-		}
 		s = a.fail[s]
 	}
 }
 
-// open returns the state of the longest end that may still become a form: of a
-// whole form that none is longer than, its own longest end that may.
+// open returns the state of the longest end that may still become a form, or that
+// is one which looks at the next byte: of another form that none is longer than,
+// its own longest end that may.
 func (a *automaton) open(s int32) int32 {
-	for s != 0 && a.first(s) == 0 {
+	for s != 0 && a.first[s] == a.first[s+1] && a.flags[s]&flagLooks == 0 {
 		s = a.fail[s]
 	}
 	return s
-}
-
-// after returns the state after all of text.
-func (a *automaton) after(text []byte) int32 {
-	s := int32(0)
-	for _, b := range text {
-		s = a.step(s, b)
-	}
-	return s
-}
-
-// in reports whether a form is in text.
-func (a *automaton) in(text string) bool {
-	s := int32(0)
-	for i := range len(text) {
-		if s = a.step(s, text[i]); a.found[s] >= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // wipe forgets the forms.
@@ -175,13 +204,4 @@ func (a *automaton) wipe() {
 	for i := range a.wide {
 		clear(a.wide[i][:])
 	}
-}
-
-// compareBytes orders forms as build wants them, of equal ones the lowest name
-// first.
-func compareBytes(a, b form) int {
-	if c := bytes.Compare(a.bytes, b.bytes); c != 0 {
-		return c
-	}
-	return a.name.Compare(b.name)
 }

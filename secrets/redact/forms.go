@@ -2,29 +2,182 @@ package redact
 
 import (
 	"bytes"
-	"sync/atomic"
+	"encoding/json"
+	"hash/maphash"
+	"slices"
+	"strings"
 
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
-// form is one sequence of bytes that gives a secret away.
-type form struct {
-	name  secrets.Name
-	bytes []byte         // never empty; wiped by Redactor.Close
-	mark  string         // of the name
-	hits  *atomic.Uint64 // of the name
+// Form is a way in which a value may be written. A value as it is, without the
+// white space around it, is always masked.
+type Form string
+
+// The forms, which are all by default.
+const (
+	Lines   Form = "lines"   // each line of at least 16 bytes, but no "-----BEGIN ...-----"
+	Flat    Form = "flat"    // on one line: a space for each line break, or for all white space in a row
+	Leaves  Form = "leaves"  // of a JSON object or array, each string of at least 16 bytes, but no URL without a query or user; they have all other forms
+	Base64  Form = "base64"  // standard and URL-safe, on its own or with anything before and after it: HTTP Basic, too
+	Base32  Form = "base32"  // with anything after it
+	Hex     Form = "hex"     // in both cases; with spaces, colons, \x, 0x or % between bytes
+	URL     Form = "url"     // query and path escaped, JavaScript's and RFC 3986's way, and that escaped again
+	JSON    Form = "json"    // plain, HTML-safe, ASCII only, with \/, and a JSON string within JSON
+	Quoted  Form = "quoted"  // Go's %q and %+q, Python's, and a regular expression's or LDAP's escapes
+	Shell   Form = "shell"   // in single and double quotes, as printf %q and set -x print it
+	XML     Form = "xml"     // and HTML: named, decimal and hexadecimal entities
+	SQL     Form = "sql"     // quotes doubled or escaped: YAML's single-quoted and CSV's, too
+	UTF16   Form = "utf16"   // in both byte orders
+	Decimal Form = "decimal" // as bytes printed in decimal, as Go's %v, JSON, Python and Java print them
+)
+
+// encoders are what makes the forms, but those that take a value apart.
+var encoders = map[Form]func(v []byte) []pattern{
+	Flat: flat, Base64: inBase64, Base32: inBase32, Hex: inHex, URL: inURL, JSON: inJSON, Quoted: quoted,
+	Shell: inShell, XML: inXML, SQL: inSQL, UTF16: inUTF16, Decimal: inDecimal,
 }
 
-// formsOf returns the forms of a value, in memory of their own: plain is only
-// lent.
-//
-// That is the value without the white space around it, or the value as it is if
-// less than short bytes would be left. Secrets are kept in files that end in a
-// line break; a shell drops it from "$(cat file)" and from an unquoted $NAME, and
-// a log keeps its lines apart by it.
-func formsOf(plain []byte, short int) [][]byte {
-	if trimmed := bytes.Trim(plain, " \t\r\n"); len(trimmed) >= short && len(trimmed) > 0 {
-		plain = trimmed
+// DefaultForms returns all forms.
+func DefaultForms() []Form {
+	return []Form{Lines, Flat, Leaves, Base64, Base32, Hex, URL, JSON, Quoted, Shell, XML, SQL, UTF16, Decimal}
+}
+
+// checkForms refuses forms that there are not.
+func checkForms(forms []Form) error {
+	for _, f := range forms {
+		if !slices.Contains(DefaultForms(), f) {
+			return &secrets.InvalidError{Field: "forms", Rule: "names a form that there is not"}
+		}
 	}
-	return [][]byte{bytes.Clone(plain)}
+	return nil
+}
+
+// part is the size in bytes from which lines and strings of JSON are forms of
+// their own.
+const part = 16
+
+// formsOf returns the patterns of a value, in memory of their own: plain is only
+// lent. There are none if it is too short.
+func formsOf(plain []byte, o *Options) []pattern {
+	plain = trimmed(plain)
+	d := deriver{options: o, whole: len(plain) < o.Token, seed: maphash.MakeSeed(), known: map[uint64]int{}}
+	if d.add(plain, pattern{}); len(d.all) == 0 {
+		return nil
+	}
+	d.encode(plain)
+	if slices.Contains(o.Forms, Lines) {
+		d.lines(plain)
+	}
+	if slices.Contains(o.Forms, Leaves) {
+		for _, leaf := range leaves(plain) {
+			d.add(leaf, pattern{})
+			d.encode(leaf)
+			if slices.Contains(o.Forms, Lines) {
+				d.lines(leaf)
+			}
+		}
+	}
+	return d.all
+}
+
+// trimmed returns a value without the white space around it. Secrets are kept in
+// files that end in a line break; a shell drops it from "$(cat file)" and from an
+// unquoted $NAME, and a log keeps its lines apart by it.
+func trimmed(plain []byte) []byte { return bytes.Trim(plain, " \t\r\n") }
+
+// deriver collects the patterns of a value.
+type deriver struct {
+	options *Options
+	whole   bool // the value counts as a whole token only
+	all     []pattern
+	seed    maphash.Seed
+	known   map[uint64]int // indices, by a hash of the bytes
+}
+
+// add adds a form as it is written, with what like says of it.
+func (d *deriver) add(raw []byte, like pattern) {
+	p := squeezed(raw)
+	least := max(d.options.Short, 1)
+	if len(d.all) > 0 { // the others are longer than a value, but for parts of one
+		least = max(least, defaultShort)
+	}
+	if len(p.bytes) < least {
+		clear(p.bytes)
+		return
+	}
+	p.whole = d.whole || len(p.bytes) < d.options.Token
+	if p.tight = p.tight && p.whole; !p.whole {
+		p.before, p.after = like.before, like.after
+	}
+	hash := maphash.Bytes(d.seed, p.bytes)
+	if i, known := d.known[hash]; known && bytes.Equal(d.all[i].bytes, p.bytes) {
+		d.all[i].merge(p)
+		clear(p.bytes)
+		return
+	}
+	d.known[hash] = len(d.all)
+	d.all = append(d.all, p)
+}
+
+// encode adds all forms of v that encoders make.
+func (d *deriver) encode(v []byte) {
+	for _, f := range d.options.Forms {
+		if of := encoders[f]; of != nil {
+			for _, p := range of(v) {
+				d.add(p.bytes, p)
+				clear(p.bytes)
+			}
+		}
+	}
+}
+
+// lines adds each line of v that is long enough, if there are several.
+func (d *deriver) lines(v []byte) {
+	lines := bytes.FieldsFunc(v, func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, line := range lines {
+		if line = trimmed(line); len(lines) > 1 && len(line) >= part && !armour(line) {
+			d.add(line, pattern{})
+		}
+	}
+}
+
+// armour reports whether a line is one of those that PEM and PGP have around each
+// key.
+func armour(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("-----")) && bytes.HasSuffix(line, []byte("-----"))
+}
+
+// leaves returns the strings in v that are long enough, if that is an object or
+// an array in JSON.
+func leaves(v []byte) (all [][]byte) {
+	var tree any
+	if len(v) == 0 || v[0] != '{' && v[0] != '[' || json.Unmarshal(v, &tree) != nil {
+		return nil
+	}
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case string:
+			if leaf := trimmed([]byte(node)); len(leaf) >= part && !address(node) {
+				all = append(all, leaf)
+			}
+		case []any:
+			for _, n := range node {
+				walk(n)
+			}
+		case map[string]any:
+			for _, n := range node {
+				walk(n)
+			}
+		}
+	}
+	walk(tree)
+	return all
+}
+
+// address reports whether s is a URL that holds no more than an address, which a
+// log may tell.
+func address(s string) bool {
+	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsAny(s, "@?#")
 }

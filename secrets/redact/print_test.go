@@ -109,10 +109,15 @@ func TestNothingOfAValueShowsInAPrintedRedactorWriterOrHandler(t *testing.T) {
 	if _, err := io.WriteString(w, plain[:len(plain)-1]); err != nil { // held
 		t.Fatal(err)
 	}
+	reader := r.Reader(strings.NewReader("x " + plain + " " + plain[:len(plain)-1]))
+	if _, err := reader.Read(make([]byte, 1)); err != nil { // the rest is masked, or held
+		t.Fatal(err)
+	}
 	logger := slog.New(r.Handler(slog.NewTextHandler(io.Discard, nil))).With("k", plain).WithGroup(plain)
 	for what, v := range map[string]any{
 		"Redactor": *r, "*Redactor": r,
 		"Writer": *w, "*Writer": w, "io.Writer": struct{ io.Writer }{w},
+		"Reader": *reader, "*Reader": struct{ r *redact.Reader }{reader},
 		"Handler": logger.Handler(), "Logger": logger,
 	} {
 		if found := leaks(plain, printouts(v)); len(found) > 0 {

@@ -17,8 +17,9 @@ import (
 )
 
 // Secrets are written "NAME=value" in tests; a name may have several. The marks
-// are "<NAME>" and nothing is too short, unless a test says otherwise.
-var angled = redact.Options{Short: 1, Mark: func(n secrets.Name) string { return "<" + n.String() + ">" }}
+// are "<NAME>", nothing is too short, and the values are masked as they are, unless
+// a test says otherwise.
+var angled = redact.Options{Short: 1, Token: 1, Forms: []redact.Form{}, Mark: func(n secrets.Name) string { return "<" + n.String() + ">" }}
 
 func newRedactor(t testing.TB, o redact.Options, pairs ...string) *redact.Redactor {
 	t.Helper()
@@ -92,7 +93,7 @@ func TestAMarkThatHoldsAFormGivesWayToANeutralOneForAllNames(t *testing.T) {
 		{"a word of the usual mark", redact.Options{}, []string{"AA=secret", "BB=hunter22"}, "secret hunter22", "*** ***"},
 		{"a bracket", redact.Options{Short: 1}, []string{"AA=[", "BB=hunter22"}, "[hunter22", "******"},
 		{"a name", redact.Options{}, []string{"AA_BB=abcd", "CC=AA_BB"}, "abcd", "***"},
-		{"the neutral mark alone is fine otherwise", redact.Options{}, []string{"AA=***a"}, "x***ax", "x[secret:AA]x"},
+		{"the neutral mark alone is fine otherwise", redact.Options{}, []string{"AA=***a"}, "x ***a x", "x [secret:AA] x"},
 		{"the neutral mark too", redact.Options{Short: 1}, []string{"AA=[", "BB=*"}, "a[b*c", "abc"},
 		{"the neutral mark as a whole", redact.Options{Short: 3}, []string{"AA=secret", "BB=***"}, "a-secret-***-b", "a---b"},
 		{"the host's mark", redact.Options{Mark: func(secrets.Name) string { return "(hidden)" }}, []string{"AA=hidden"}, "hidden", "***"},
@@ -121,9 +122,9 @@ func TestValuesThatAreTooShortAreNamedInsteadOfMasked(t *testing.T) {
 		want  string
 		names string
 	}{
-		{0, "a abc abcd abcde", "a abc [secret:DD] [secret:DD]e", "[AA BB]"},
-		{1, "a abc abcd abcde", "[secret:AA] [secret:BB] [secret:DD] [secret:DD]e", "[]"},
-		{3, "a abc abcd abcde", "a [secret:BB] [secret:DD] [secret:DD]e", "[AA]"},
+		{0, "a abc abcd abcde", "a abc [secret:DD] abcde", "[AA BB]"},
+		{1, "a abc abcd abcde", "[secret:AA] [secret:BB] [secret:DD] abcde", "[]"},
+		{3, "a abc abcd abcde", "a [secret:BB] [secret:DD] abcde", "[AA]"},
 		{5, "a abc abcd abcde", "a abc abcd abcde", "[AA BB DD]"},
 	} {
 		r := newRedactor(t, redact.Options{Short: c.short}, "DD=abcd", "AA=a", "BB=abc", "AA=b")
@@ -137,14 +138,17 @@ func TestValuesThatAreTooShortAreNamedInsteadOfMasked(t *testing.T) {
 }
 
 func TestAFormWithoutWhiteSpaceThatIsTooShortIsNone(t *testing.T) {
-	for _, c := range []struct{ value, in, want string }{
-		{"\nabc\n", "abc \nabc\n", "abc [secret:AA]"},
-		{"\nabcd\n", "abcd \nabcd\n", "[secret:AA] \n[secret:AA]\n"},
-		{" \n\t\r ", "a b \n\t\r ", "a b[secret:AA]"},
+	for _, c := range []struct {
+		value, in, want string
+		short           int
+	}{
+		{"\nabc\n", "abc \nabc\n", "abc \nabc\n", 1},
+		{"\nabcd\n", "abcd \nabcd\n", "[secret:AA] \n[secret:AA]\n", 0},
+		{" \n\t\r ", "a b \n\t\r ", "a b \n\t\r ", 1},
 	} {
 		r := newRedactor(t, redact.Options{}, "AA="+c.value)
-		if got := r.String(c.in); got != c.want {
-			t.Errorf("%q in %q: got %q, want %q", c.value, c.in, got, c.want)
+		if got := r.String(c.in); got != c.want || len(r.Short()) != c.short {
+			t.Errorf("%q in %q: got %q, want %q; short: %v", c.value, c.in, got, c.want, r.Short())
 		}
 	}
 }
@@ -199,7 +203,7 @@ func TestAnAddedValueIsMaskedFromTheNextWriteOn(t *testing.T) {
 	if err := r.Add(pair(t, "DD=a longer one")); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.MaxHold(); got != len("a longer one")-1 {
+	if got := r.MaxHold(); got != 12+12/2+64+18 {
 		t.Errorf("MaxHold = %d", got)
 	}
 	if got := r.String("abcd wxyz abef a longer one"); got != "<AA> <BB> <CC> <DD>" {

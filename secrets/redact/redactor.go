@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,11 @@ import (
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
-const defaultShort = 4 // bytes
+// Defaults of Options, in bytes.
+const (
+	defaultShort = 4
+	defaultToken = 8
+)
 
 // ErrClosed says that the [Redactor] or the [Writer] is closed.
 var ErrClosed = errors.New("redact: closed")
@@ -29,6 +34,14 @@ type Options struct {
 	// Masking "1" would shred a log, and the pattern of the shreds would tell the
 	// value. With 1, all values are masked.
 	Short int
+
+	// Token is the size in bytes below which values are masked only where they
+	// stand as whole tokens; 0 for 8. With 1, all are masked anywhere.
+	Token int
+
+	// Forms are those in which values are masked; nil for all. An empty list, not
+	// nil, leaves the values as they are, without white space around them.
+	Forms []Form
 }
 
 // Redactor masks the values of one launch. It is safe for concurrent use. The
@@ -59,15 +72,24 @@ func (r *Redactor) get() *core {
 
 // New returns a Redactor for the values. It copies them: destroying a value
 // afterwards does not stop its masking. It fails with a [secrets.InvalidError]
-// if a name is zero or Short is negative, and with [secrets.ErrDestroyed] if a
+// if a name is zero, Short or Token is negative, or Forms has one that there is
+// not, and with [secrets.ErrDestroyed] if a
 // value is destroyed or zero.
 func New(values map[secrets.Name]secrets.Value, o Options) (*Redactor, error) {
 	if o.Short < 0 {
 		return nil, &secrets.InvalidError{Field: "short", Rule: "may not be negative"}
 	}
-	if o.Short == 0 {
-		o.Short = defaultShort
+	if o.Token < 0 {
+		return nil, &secrets.InvalidError{Field: "token", Rule: "may not be negative"}
 	}
+	if err := checkForms(o.Forms); err != nil {
+		return nil, err
+	}
+	o.Short, o.Token = cmp.Or(o.Short, defaultShort), cmp.Or(o.Token, defaultToken)
+	if o.Forms == nil {
+		o.Forms = DefaultForms()
+	}
+	o.Forms = slices.Clone(o.Forms)
 	if o.Mark == nil {
 		o.Mark = func(n secrets.Name) string { return "[secret:" + n.String() + "]" }
 	}
@@ -99,22 +121,22 @@ func (c *core) add(values map[secrets.Name]secrets.Value) error {
 			wipe(added)
 			return errNoName
 		}
-		var all [][]byte
+		var all []pattern
 		err := values[name].Reveal(func(plain []byte) error {
-			if len(plain) < c.options.Short {
-				short = append(short, name)
-			} else {
-				all = formsOf(plain, c.options.Short)
-			}
+			all = formsOf(plain, &c.options)
 			return nil
 		})
 		if err != nil {
 			wipe(added)
 			return fmt.Errorf("redact: value of %s: %w", name, err)
 		}
+		if len(all) == 0 {
+			short = append(short, name)
+			continue
+		}
 		mark := c.options.Mark(name)
-		for _, b := range all {
-			added = append(added, form{name: name, bytes: b, mark: mark})
+		for _, p := range all {
+			added = append(added, form{name: name, pattern: p, mark: mark})
 		}
 	}
 
@@ -208,11 +230,12 @@ func (r *Redactor) Handler(h slog.Handler) slog.Handler {
 	return &handler{r, h}
 }
 
-// MaxHold returns how many bytes a [Writer] holds back at most: one less than
-// the longest form has, 0 if there is no form. It may grow with Add.
+// MaxHold returns how many bytes a [Writer] or [Reader] holds back at most: half as
+// many again as the longest form has, and 82; only as many as it has if no form may
+// be broken; 0 if there is none. It may grow with Add.
 func (r *Redactor) MaxHold() int {
 	hold := 0
-	_ = r.get().read(func(s *set) { hold = max(hold, s.longest-1) }) // 0 if closed
+	_ = r.get().read(func(s *set) { hold = s.hold }) // 0 if closed
 	return hold
 }
 

@@ -19,8 +19,8 @@ type skipper struct {
 	bits   int     // of a hash
 	shift  []uint8 // by the hash
 	heads  []int32 // of the list of forms by the hash, where shift is 0
-	forms  []int32 // those lists: an index for each form, the longest of a list first
 	ends   []int32 // of the list that begins at heads
+	forms  []int32 // those lists
 }
 
 // block is how many bytes are hashed.
@@ -29,51 +29,64 @@ const block = 3
 // minWindow is the window below which skipping does not pay.
 const minWindow = 4
 
-func newSkipper(forms []form) *skipper {
+// newSkippers makes a skipper for all forms but those that count as whole tokens
+// only, which are short, and another for these. There is none if a form is too
+// short for it.
+func newSkippers(forms []form) []*skipper {
+	var anywhere, whole []int32
+	for i, f := range forms {
+		switch {
+		case len(f.bytes) < minWindow:
+			return nil
+		case f.whole:
+			whole = append(whole, int32(i))
+		default:
+			anywhere = append(anywhere, int32(i))
+		}
+	}
+	var all []*skipper
+	for _, these := range [][]int32{anywhere, whole} {
+		if len(these) > 0 {
+			all = append(all, newSkipper(forms, these))
+		}
+	}
+	return all
+}
+
+func newSkipper(forms []form, these []int32) *skipper {
 	window := 255
-	for _, f := range forms {
-		window = min(window, len(f.bytes))
+	for _, i := range these {
+		window = min(window, len(forms[i].bytes))
 	}
-	if len(forms) == 0 || window < minWindow {
-		return nil
-	}
-	blocks := len(forms) * (window - block + 1)
+	blocks := len(these) * (window - block + 1)
 	// An eighth of the table is in use at most, as far as it fits into the cache.
 	k := &skipper{window: window, slack: 64, bits: min(max(bits.Len(uint(8*blocks)), 12), 18)}
 	k.shift = make([]uint8, 1<<k.bits)
 	for i := range k.shift {
 		k.shift[i] = uint8(window - block + 1)
 	}
-	last := make([]uint32, len(forms)) // the hash at the end of each one's window
-	for i, f := range forms {
+	k.heads, k.ends = make([]int32, 1<<k.bits), make([]int32, 1<<k.bits)
+	last := make([]uint32, len(these)) // the hash at the end of each one's window
+	for i, f := range these {
 		for end := block; end <= window; end++ {
-			h := k.hash(f.bytes[end-block : end])
+			h := k.hash(forms[f].bytes[end-block : end])
 			k.shift[h] = min(k.shift[h], uint8(window-end))
 			last[i] = h
 		}
-	}
-	k.list(forms, last)
-	return k
-}
-
-// list groups the forms by their hashes.
-func (k *skipper) list(forms []form, last []uint32) {
-	k.heads, k.ends = make([]int32, 1<<k.bits), make([]int32, 1<<k.bits)
-	for _, h := range last {
-		k.ends[h]++
+		k.ends[last[i]]++
 	}
 	at := int32(0)
 	for h, n := range k.ends {
-		k.heads[h] = at
+		k.heads[h], k.ends[h] = at, at
 		at += n
-		k.ends[h] = k.heads[h]
 	}
-	k.forms = make([]int32, len(forms))
-	for i := len(forms) - 1; i >= 0; i-- { // of nested forms the longest is last in their order
+	k.forms = make([]int32, len(these))
+	for i := len(these) - 1; i >= 0; i-- { // of nested forms the longest is last in their order
 		h := last[i]
-		k.forms[k.ends[h]] = int32(i)
+		k.forms[k.ends[h]] = these[i]
 		k.ends[h]++
 	}
+	return k
 }
 
 func (k *skipper) hash(b []byte) uint32 {
@@ -83,36 +96,72 @@ func (k *skipper) hash(b []byte) uint32 {
 
 func (k *skipper) mix(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - k.bits) }
 
-// find appends the longest form at each position of text to spans, in their order.
-// It reports false, with some of them, if that is too much work: then another way
-// is faster.
-func (k *skipper) find(forms []form, text []byte, spans []span) ([]span, bool) {
-	work := len(text)/8 + k.slack
-	for end := k.window; end <= len(text); {
-		var v uint32
+// find appends to spans the occurrences that begin at each position of a view of
+// text, but for those that a longer one there covers. It returns the first position
+// at which a form may begin that the view does not hold in full, or of which its
+// end does not tell whether it counts. It reports false, with some of the spans, if
+// all that is too much work: then another way is faster.
+func (k *skipper) find(s *set, text []byte, v *view, spans []span) (_ []span, open int, done bool) {
+	work := len(v.bytes)/8 + k.slack
+	open = max(0, len(v.bytes)-k.window+1)
+	for end := k.window; end <= len(v.bytes); {
+		var hash uint32
 		if end >= 4 {
-			v = binary.LittleEndian.Uint32(text[end-4:]) >> 8
+			hash = binary.LittleEndian.Uint32(v.bytes[end-4:]) >> 8
+		} else {
+			hash = uint32(v.bytes[0]) | uint32(v.bytes[1])<<8 | uint32(v.bytes[2])<<16
 		}
-		h := k.mix(v)
+		h := k.mix(hash)
 		if skip := k.shift[h]; skip > 0 {
 			end += int(skip)
 			continue
 		}
 		start := end - k.window
-		longest := int32(-1)
-		for _, i := range k.forms[k.heads[h]:k.ends[h]] {
+		rest := v.bytes[start:]
+		longest, edged := 0, false
+		for _, f := range k.forms[k.heads[h]:k.ends[h]] {
 			work--
-			if bytes.HasPrefix(text[start:], forms[i].bytes) && (longest < 0 || len(forms[i].bytes) > len(forms[longest].bytes)) {
-				longest = i
+			p := &s.forms[f].pattern
+			n := len(p.bytes)
+			if n > len(rest) {
+				if start < open && bytes.HasPrefix(p.bytes, rest) {
+					open = start
+				}
+				continue
+			}
+			if !bytes.HasPrefix(rest, p.bytes) || n < longest && (edged || p.before == nil) {
+				continue
+			}
+			if p.looks() && v.raw(start+n-1)+1 == len(text) {
+				open = min(open, start)
+			} else if o, counts := v.judge(s, f, text, start); counts {
+				spans = append(spans, o)
+				longest, edged = max(longest, n), edged || o.from < v.raw(start)
 			}
 		}
-		if longest >= 0 {
-			spans = append(spans, span{start, start + len(forms[longest].bytes), longest})
-		}
 		if work < 0 {
-			return spans, false
+			return spans, open, false
 		}
 		end++
 	}
-	return spans, true
+	return spans, open, true
+}
+
+// judge is set.judge for a form that is in the view at an index.
+func (v *view) judge(s *set, f int32, text []byte, at int) (span, bool) {
+	n := len(s.forms[f].bytes)
+	within := inside(v.gaps, at, n)
+	from, end := v.raw(at), v.raw(at+n-1)+1
+	if len(within) > 0 {
+		p := &s.forms[f].pattern
+		if p.tight || end-from > s.span || v.bare && bytes.IndexByte(p.bytes, esc) >= 0 {
+			return span{}, false
+		}
+		for _, g := range within {
+			if g.n > s.gap {
+				return span{}, false
+			}
+		}
+	}
+	return s.judge(f, text, from, end, at, within)
 }

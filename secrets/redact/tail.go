@@ -1,15 +1,20 @@
 package redact
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // tail is the end of a stream that is not decided yet: from the first position
 // on at which a form may have begun.
 type tail struct {
-	text []byte
+	text []byte // and one byte before
 
-	of    *set   // by which state and found were made
-	state int32  // the automaton's after text; its depth is the length of text
-	found []span // the occurrences within text
+	of      *set // that machine has read text with, from skip on
+	machine machine
+	skip    int
+	found   []span // the occurrences in text that are undecided
+	view    view   // kept for its memory
 
 	// shown is how many bytes at the start of text the output accounts for
 	// already. They are kept to be compared, not to be passed on.
@@ -41,13 +46,26 @@ type tail struct {
 // No occurrence is walked before all that may begin at its position are known. So
 // the first one of a run is the leftmost, and the longest there, and names it;
 // and its mark is final when it is made, however far the run grows.
-func (t *tail) next(s *set, more, out []byte, flush bool) []byte {
+func (t *tail) next(s *set, more, out []byte, flushes bool) []byte {
 	text := append(t.text, more...)
 	t.search(s, text, len(t.text)) // 1
-	keep := len(text) - int(s.automaton.depth[t.state])
-	end := keep
-	if flush {
+	end, again := t.machine.held(s, text)
+	for _, o := range t.found {
+		if o.from >= end {
+			again = min(again, o.begin)
+		}
+	}
+	from := min(end, again)
+	keep := max(0, from-1)
+	if flushes {
 		end = len(text)
+		if t.machine.waits {
+			t.found = t.machine.ends(s, text, end, flush, t.found)
+			t.machine.waits = true
+		}
+	}
+	if !slices.IsSortedFunc(t.found, s.compare) {
+		slices.SortFunc(t.found, s.compare)
 	}
 	last := -1
 	for _, o := range t.found { // 2
@@ -75,56 +93,85 @@ func (t *tail) next(s *set, more, out []byte, flush bool) []byte {
 		out = append(out, text[t.shown:end]...)
 		t.shown, t.open = end, false
 	}
+	t.machine.seq[0], t.machine.seq[1] = t.machine.seq[0]-keep, t.machine.seq[1]-keep
 	n := copy(text, text[keep:]) // 4
 	clear(text[n:])
-	t.text, t.shown = text[:n], t.shown-keep
+	t.text, t.shown, t.skip = text[:n], t.shown-keep, from-keep
 	left := t.found[:0]
 	for _, o := range t.found {
-		if o.from >= keep {
-			left = append(left, span{o.from - keep, o.to - keep, o.form})
+		if o.from >= end {
+			left = append(left, span{o.from - keep, o.to - keep, o.begin - keep, o.form})
 		}
 	}
 	t.found = left
 	return out
 }
 
-// fast is how many more bytes it takes for the skipper to pay.
+// fast is how many more bytes it takes for the skippers to pay.
 const fast = 64
 
-// search brings found and state up to text, of which the first old bytes were
+// search brings machine and found up to text, of which the first old bytes were
 // searched before.
 func (t *tail) search(s *set, text []byte, old int) {
 	if t.of != s { // forms were added
-		t.of, t.state, t.found, old = s, 0, t.found[:0], 0
+		t.of, old = s, t.skip
+		t.machine.reset()
+		t.found = t.found[:0]
 	}
-	if s.skipper != nil && len(text)-old >= s.fast {
-		found, done := s.skipper.find(s.forms, text, t.found[:0])
-		if done {
-			t.found = found
-			t.state = s.automaton.open(s.automaton.after(text[max(0, len(text)-s.longest):]))
+	if more := len(text) - old; len(s.skippers) > 0 && more >= s.fast && more >= old/2 {
+		if t.skim(s, text) {
 			return
 		}
-		t.found, t.state, old = found[:0], 0, 0
+		t.machine.reset()
+		t.found, old = t.found[:0], t.skip
 	}
-	a, state := s.automaton, t.state
-	sorted := true
-	for i, b := range text[old:] {
-		state = a.step(state, b)
-		if f := a.found[state]; f >= 0 {
-			to := old + i + 1
-			o := span{to - len(s.forms[f].bytes), to, f}
-			sorted = sorted && (len(t.found) == 0 || compareSpans(t.found[len(t.found)-1], o) < 0)
-			t.found = append(t.found, o)
+	t.found = t.machine.read(s, text, old, t.found)
+}
+
+// skim is search by the skippers. It reports false if another way is faster.
+func (t *tail) skim(s *set, text []byte) bool {
+	t.found = t.found[:0]
+	t.view.of(text, t.skip)
+	open, done := t.find(s, text)
+	if done && bytes.IndexByte(text[t.skip:], esc) >= 0 {
+		begun := t.view.ofBare(text, t.skip)
+		var also int
+		also, done = t.find(s, text)
+		open = min(open, also)
+		if begun > 0 { // what may be open before it is not in the view
+			open = max(t.skip, min(open, len(text)-s.span-begun))
+		}
+		open = t.view.outside(open) // or what begins within a sequence would count
+	}
+	t.view.wipe()
+	if !done {
+		return false
+	}
+	t.machine.reset()
+	n := len(t.found)
+	t.found = t.machine.read(s, text, open, t.found)[:n]
+	return true
+}
+
+// find appends what is in the view to found, and returns from where on text has to
+// be read to know what is open.
+func (t *tail) find(s *set, text []byte) (open int, done bool) {
+	open = len(text)
+	for _, k := range s.skippers {
+		var from int
+		if t.found, from, done = k.find(s, text, &t.view, t.found); !done {
+			return 0, false
+		}
+		if from < len(t.view.bytes) {
+			open = min(open, t.view.raw(from))
 		}
 	}
-	if !sorted {
-		slices.SortFunc(t.found, compareSpans)
-	}
-	t.state = a.open(state)
+	return open, true
 }
 
 // wipe forgets the text.
 func (t *tail) wipe() {
 	clear(t.text)
+	t.view.wipe()
 	*t = tail{}
 }

@@ -19,7 +19,7 @@ func TestCloseWipesTheForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(map[secrets.Name]secrets.Value{b: v}, Options{})
+	r, err := New(map[secrets.Name]secrets.Value{b: v}, Options{Forms: []Form{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestAStreamKeepsOnlyWhatItHolds(t *testing.T) {
 	w := r.Writer(io.Discard)
 	_, _ = io.WriteString(w, "abcdefgh and abc")
 	held := w.stream().tail.text
-	if string(held) != "abc" || !zero(held[len(held):cap(held)]) {
+	if string(held) != " abc" || !zero(held[len(held):cap(held)]) {
 		t.Errorf("held %q, then %q", held, held[len(held):cap(held)])
 	}
 	if err := w.Close(); err != nil {

@@ -1,0 +1,176 @@
+package redact
+
+import (
+	"bytes"
+	"sort"
+)
+
+// A form may be broken: lines are wrapped, and terminals are sent control
+// sequences in the middle of a word. So forms are looked for in a view of the
+// stream from which the line breaks are left out, and where there are control
+// sequences in another one that lacks these, too.
+
+const (
+	maxGap = 32 // bytes that may be left out at one place
+	esc    = 0x1b
+	maxCSI = 18 // bytes of a control sequence
+)
+
+// gap is a place in a view at which bytes were left out.
+type gap struct {
+	kept int // bytes that are kept before it
+	n    int // bytes left out here
+	sum  int // and up to here
+}
+
+// view is a text from which bytes were left out.
+type view struct {
+	bytes []byte
+	gaps  []gap
+	from  int // where the text begins in the tail's
+	bare  bool
+}
+
+// of makes a view of text from an index on, without line breaks.
+func (v *view) of(text []byte, from int) {
+	v.bytes, v.gaps, v.from, v.bare = v.bytes[:0], v.gaps[:0], from, false
+	rest := text[from:]
+	if bytes.IndexByte(rest, '\r') >= 0 {
+		v.slowly(rest)
+		return
+	}
+	run, sum := 0, 0
+	for {
+		n := bytes.IndexByte(rest, '\n')
+		if n == 0 {
+			run++
+			rest = rest[1:]
+			continue
+		}
+		if run > 0 {
+			sum += run
+			v.gaps = append(v.gaps, gap{len(v.bytes), run, sum})
+			run = 0
+		}
+		if n < 0 {
+			v.bytes = append(v.bytes, rest...)
+			return
+		}
+		v.bytes = append(v.bytes, rest[:n]...)
+		rest, run = rest[n+1:], 1
+	}
+}
+
+// ofBare makes a view of text from an index on, without line breaks and control
+// sequences. What is in it and has the byte that begins one counts in the other view
+// only. It returns how many bytes at the end of text may begin a sequence.
+func (v *view) ofBare(text []byte, from int) (begun int) {
+	v.bytes, v.gaps, v.from, v.bare = v.bytes[:0], v.gaps[:0], from, true
+	return v.slowly(text[from:])
+}
+
+func (v *view) slowly(text []byte) (begun int) {
+	run, sum := 0, 0
+	for i := 0; i < len(text); {
+		n := 0
+		switch b := text[i]; {
+		case isBreak(b):
+			n = 1
+		case b == esc && v.bare:
+			n, begun = controlSequence(text[i:])
+		}
+		if n > 0 {
+			run += n
+			i += n
+			continue
+		}
+		if run > 0 {
+			sum += run
+			v.gaps = append(v.gaps, gap{len(v.bytes), run, sum})
+			run = 0
+		}
+		v.bytes = append(v.bytes, text[i])
+		i++
+	}
+	return begun
+}
+
+// controlSequence returns the size of the control sequence (CSI, ECMA-48 §5.4)
+// that text begins with, 0 if it begins with none; or else, if all of text may
+// begin one, the size of text.
+func controlSequence(text []byte) (size, begun int) {
+	state := csi(0)
+	for i, b := range text {
+		switch state = state.next(b); {
+		case state == 0, state == 1 && i > 0:
+			return 0, 0
+		case state == csiEnds:
+			return i + 1, 0
+		}
+	}
+	return 0, len(text)
+}
+
+// csi is how many bytes of a control sequence were read; csiEnds after its last.
+type csi int
+
+const csiEnds csi = -1
+
+func (c csi) next(b byte) csi {
+	switch {
+	case b == esc:
+		return 1
+	case c == 1 && b == '[', 1 < c && c < maxCSI-1 && 0x20 <= b && b < 0x40:
+		return c + 1
+	case 1 < c && c < maxCSI && 0x40 <= b && b < 0x7f:
+		return csiEnds
+	}
+	return 0
+}
+
+// inside returns the gaps between the first and the last of n bytes, of which so
+// many are kept before them.
+func inside(gaps []gap, kept, n int) []gap {
+	from, to := after(gaps, kept), after(gaps, kept+n-1)
+	return gaps[from:to]
+}
+
+// after returns how many gaps there are before more than this many kept bytes.
+func after(gaps []gap, kept int) int {
+	lo, hi := 0, len(gaps)
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); gaps[mid].kept <= kept {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// raw returns where a byte of the view is in the tail's text.
+func (v *view) raw(kept int) int {
+	if n := after(v.gaps, kept); n > 0 {
+		return v.from + kept + v.gaps[n-1].sum
+	}
+	return v.from + kept
+}
+
+// outside returns the index in the tail's text, or where what is left out there
+// begins.
+func (v *view) outside(index int) int {
+	next := sort.Search(len(v.bytes), func(kept int) bool { return v.raw(kept) >= index })
+	if next < len(v.bytes) && v.raw(next) == index {
+		return index
+	}
+	if next == 0 {
+		return v.from
+	}
+	return v.raw(next-1) + 1
+}
+
+// wipe forgets the view, and keeps its memory.
+func (v *view) wipe() {
+	clear(v.bytes)
+	v.bytes, v.gaps = v.bytes[:0], v.gaps[:0]
+}
