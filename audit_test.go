@@ -20,6 +20,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/redact"
 )
 
 // after returns the events that ask leaves, one line each.
@@ -412,5 +413,52 @@ func silent(t *testing.T, in string, wrap func(string) error) {
 	}
 	if strings.Contains(told.String(), string(plain)) {
 		t.Error("the text is told")
+	}
+}
+
+func TestAValueTooShortToBeMaskedIsToldWhenItIsWrittenAndAtEachLaunch(t *testing.T) {
+	h := newHouse(t)
+	long := valueOf(t, canary())
+	var s secrets.Secret
+	for what, c := range map[string]struct {
+		ask  func() error
+		want string
+	}{
+		"a short one is created": {func() (err error) {
+			s, err = h.Create(t.Context(), ada, secrets.Secret{Name: nameOf(t, "PIN"), Scope: genomics}, valueOf(t, canary()[:3]))
+			return err
+		}, "user:ada|create|done|the value is too short to be masked"},
+		"a long one is created": {func() error {
+			_, err := h.Create(t.Context(), ada, secrets.Secret{Name: nameOf(t, "KEY"), Scope: genomics}, long)
+			return err
+		}, "user:ada|create|done|"},
+	} {
+		if lines, err := h.after(c.ask); err != nil || !slices.Equal(lines, []string{c.want}) {
+			t.Errorf("%s: %q, %v", what, lines, err)
+		}
+	}
+	uses := func(h *house, run string) []string {
+		lines, err := h.after(func() error {
+			_, err := h.Launch(t.Context(), lin, h.request(run, genomics, "PIN", "KEY"))
+			return err
+		})
+		h.must(err)
+		return lines
+	}
+	told := "user:lin|use|done|the value is too short to be masked"
+	if lines := uses(h, "short"); !slices.Contains(lines, told) || !slices.Contains(lines, "user:lin|use|done|") {
+		t.Errorf("launched: %q", lines)
+	}
+	all := h.again(func(c *pipesecrets.Config) { c.Redaction.Short = 1 })
+	if lines := uses(all, "all"); slices.Contains(lines, told) {
+		t.Errorf("a host that masks all is told %q", lines)
+	}
+	if lines, err := h.after(func() error { var err error; s, err = h.Update(t.Context(), ada, s, long); return err }); err != nil || lines[0] != "user:ada|update|done|" {
+		t.Errorf("made long: %q, %v", lines, err)
+	}
+	config := h.config
+	config.Redaction.Forms = []redact.Form{"rot13"}
+	if _, err := pipesecrets.New(t.Context(), config); !errors.Is(err, secrets.ErrInvalid) {
+		t.Errorf("a form that there is not: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package pipesecrets
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pipesecrets/pipesecrets/precedence"
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -115,7 +116,7 @@ func (s *Service) stage(ctx context.Context, c rbac.Caller, r LaunchRequest, in 
 	if err != nil {
 		return nil, err
 	}
-	redactor, err := redact.New(p.values, redact.Options{})
+	redactor, err := redact.New(p.values, s.config.Redaction)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +125,9 @@ func (s *Service) stage(ctx context.Context, c rbac.Caller, r LaunchRequest, in 
 	for _, item := range p.items {
 		use := ev
 		use.Action, use.Scope, use.Name, use.Pin = secrets.ActionUse, item.Scope, item.Name, item.Pin
+		if slices.Contains(redactor.Short(), item.Name) {
+			use.Reason = tooShort
+		}
 		uses = append(uses, use)
 	}
 	run := stage.Run{ID: r.Run, Workspace: r.Workspace, Caller: c.Name(), Request: sum, Items: p.items}
@@ -156,7 +160,7 @@ func (s *Service) attach(ctx context.Context, run stage.Run, rows []stage.Row) (
 			Winner: secrets.Secret{Pin: item.Pin, Name: item.Name, Scope: item.Scope},
 		})
 	}
-	redactor, err := redact.New(values, redact.Options{})
+	redactor, err := redact.New(values, s.config.Redaction)
 	if err != nil {
 		return nil, err
 	}

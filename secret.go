@@ -111,10 +111,18 @@ func (s *Service) Update(ctx context.Context, c rbac.Caller, next secrets.Secret
 	return updated, nil
 }
 
+// tooShort is the reason of events about a value that shows in logs.
+const tooShort = "the value is too short to be masked"
+
 // put seals and stores a version. A key that another process retired meanwhile
 // is replaced by the present one.
 func (s *Service) put(ctx context.Context, secret secrets.Secret, value secrets.Value, prev secrets.Version, ev secrets.Event) error {
 	ev.Outcome = secrets.Done
+	if masks, err := s.config.Redaction.Masks(value); err != nil {
+		return err
+	} else if !masks {
+		ev.Reason = tooShort
+	}
 	for attempt := 1; ; attempt++ {
 		record, err := s.keyring.Seal(secret, value)
 		if err != nil {

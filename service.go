@@ -15,6 +15,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/audit"
+	"github.com/pipesecrets/pipesecrets/secrets/redact"
 )
 
 // Backend is one database that holds everything: a change, the ledger's lines
@@ -82,6 +83,11 @@ type Config struct {
 	MaxNeed time.Duration // how long at most; 30 days if zero
 	MaskFor time.Duration // how long after a run its logs can still be masked by Attach; 1 hour if zero
 	Grace   time.Duration // for launchers to come back after an outage (no sweep for half of Need), unless Alive tells; 5 minutes if zero
+
+	// Redaction is how the redactors of launches mask; the zero Options are the
+	// usual ones. That a value is too short to be masked is told when it is written,
+	// and at each launch, by the Reason of the event.
+	Redaction redact.Options
 
 	// Logger, if not nil, is told what no caller hears: a denial that could not be
 	// recorded.
@@ -153,6 +159,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	if c.VetoTimeout == 0 {
 		c.VetoTimeout = 2 * time.Second
+	}
+	if _, err := redact.New(nil, c.Redaction); err != nil {
+		return nil, err
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

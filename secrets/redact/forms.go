@@ -6,8 +6,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
-
-	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // Form is a way in which a value may be written. A value as it is, without the
@@ -41,16 +39,6 @@ var encoders = map[Form]func(v []byte) []pattern{
 // DefaultForms returns all forms.
 func DefaultForms() []Form {
 	return []Form{Lines, Flat, Leaves, Base64, Base32, Hex, URL, JSON, Quoted, Shell, XML, SQL, UTF16, Decimal}
-}
-
-// checkForms refuses forms that there are not.
-func checkForms(forms []Form) error {
-	for _, f := range forms {
-		if !slices.Contains(DefaultForms(), f) {
-			return &secrets.InvalidError{Field: "forms", Rule: "names a form that there is not"}
-		}
-	}
-	return nil
 }
 
 // part is the size in bytes from which lines and strings of JSON are forms of

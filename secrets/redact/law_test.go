@@ -48,11 +48,16 @@ func drawPieces(t *rapid.T, text string) []string {
 
 func lawRedactor(t testing.TB, needles []needle) *redact.Redactor {
 	t.Helper()
+	return redactorOf(t, angled, needles)
+}
+
+func redactorOf(t testing.TB, o redact.Options, needles []needle) *redact.Redactor {
+	t.Helper()
 	var pairs []string
 	for _, n := range needles {
 		pairs = append(pairs, n.name+"="+n.raw)
 	}
-	return newRedactor(t, angled, pairs...)
+	return newRedactor(t, o, pairs...)
 }
 
 // property runs a law with a testing.TB for what needs one.

@@ -99,7 +99,7 @@ const (
 func (m *machine) ends(s *set, text []byte, end int, at when, found []span) []span {
 	m.waits = false
 	found = m.plain.ends(s, text, end, at, found, &m.waits)
-	if m.on {
+	if m.on && m.bare.run == 0 { // else it ends before
 		found = m.bare.ends(s, text, end, at, found, &m.waits)
 	}
 	return found

@@ -35,7 +35,7 @@ func literal(name, value string) needle {
 // needleOf returns the needle of what is written so.
 func needleOf(name, value string) needle {
 	n := needle{name: name, raw: value, size: len(value)}
-	for _, breaks := range regexp.MustCompile(`[\r\n]+`).FindAllString(value, -1) {
+	for _, breaks := range strings.FieldsFunc(value, func(r rune) bool { return r != '\r' && r != '\n' }) {
 		n.run = max(n.run, len(breaks))
 	}
 	n.value = strings.NewReplacer("\r", "", "\n", "").Replace(value)
@@ -67,9 +67,11 @@ var (
 func seenIn(text string) []seen {
 	view := func(left [][]int) seen {
 		v := seen{text: text, bare: left != nil}
-		for i := range len(text) {
-			inside := slices.ContainsFunc(left, func(l []int) bool { return l[0] <= i && i < l[1] })
-			if !inside && text[i] != '\r' && text[i] != '\n' {
+		for i := 0; i < len(text); i++ {
+			if len(left) > 0 && left[0][0] == i {
+				i = left[0][1] - 1
+				left = left[1:]
+			} else if text[i] != '\r' && text[i] != '\n' {
 				v.at = append(v.at, i)
 			}
 		}
@@ -142,8 +144,9 @@ func breaksAfter(raw string, n int) bool {
 	return false
 }
 
+// isWord reports whether a byte is part of a token.
 func isWord(b byte) bool {
-	return regexp.MustCompile(`^[0-9A-Za-z_\x80-\xff]$`).MatchString(string([]byte{b})) || b >= 0x80
+	return b >= 0x80 || strings.IndexByte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", b) >= 0
 }
 
 // occurrence is where a needle stands.

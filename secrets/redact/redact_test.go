@@ -345,3 +345,36 @@ func TestTheZeroRedactorAndTheZeroWriterAreClosed(t *testing.T) {
 		t.Error("the zero Redactor holds something")
 	}
 }
+
+func TestMasksTellsBeforehandWhatIsTooShort(t *testing.T) {
+	for _, c := range []struct {
+		value string
+		o     redact.Options
+		want  bool
+	}{
+		{"abc", redact.Options{}, false},
+		{"abcd", redact.Options{}, true},
+		{" abc\n", redact.Options{}, false},
+		{"abcd", redact.Options{Short: 5}, false},
+		{"a", redact.Options{Short: 1}, true},
+		{"\n", redact.Options{Short: 1}, false},
+	} {
+		if got, err := c.o.Masks(newValue(t, c.value)); got != c.want || err != nil {
+			t.Errorf("%q, Short %d: %v, %v", c.value, c.o.Short, got, err)
+		}
+		if r := newRedactor(t, c.o, "AA="+c.value); (len(r.Short()) == 0) != c.want {
+			t.Errorf("%q, Short %d: Short has %v", c.value, c.o.Short, r.Short())
+		}
+	}
+	for _, o := range []redact.Options{{Short: -1}, {Token: -1}, {Forms: []redact.Form{"rot13"}}} {
+		if _, err := o.Masks(newValue(t, canary())); !errors.Is(err, secrets.ErrInvalid) {
+			t.Errorf("%+v: %v", o, err)
+		}
+		if _, err := redact.New(nil, o); !errors.Is(err, secrets.ErrInvalid) {
+			t.Errorf("New with %+v: %v", o, err)
+		}
+	}
+	if _, err := (redact.Options{}).Masks(secrets.Value{}); !errors.Is(err, secrets.ErrDestroyed) {
+		t.Errorf("no value: %v", err)
+	}
+}

@@ -44,6 +44,50 @@ type Options struct {
 	Forms []Form
 }
 
+// filled returns the options with the usual ones where the host chose none.
+func (o Options) filled() (Options, error) {
+	switch {
+	case o.Short < 0:
+		return o, &secrets.InvalidError{Field: "short", Rule: "may not be negative"}
+	case o.Token < 0:
+		return o, &secrets.InvalidError{Field: "token", Rule: "may not be negative"}
+	}
+	for _, f := range o.Forms {
+		if !slices.Contains(DefaultForms(), f) {
+			return o, &secrets.InvalidError{Field: "forms", Rule: "names a form that there is not"}
+		}
+	}
+	o.Short, o.Token = cmp.Or(o.Short, defaultShort), cmp.Or(o.Token, defaultToken)
+	if o.Forms == nil {
+		o.Forms = DefaultForms()
+	}
+	o.Forms = slices.Clone(o.Forms)
+	if o.Mark == nil {
+		o.Mark = func(n secrets.Name) string { return "[secret:" + n.String() + "]" }
+	}
+	return o, nil
+}
+
+// Masks reports whether a value is long enough to be masked, to be told where it is
+// written. It fails as [New] does.
+func (o Options) Masks(value secrets.Value) (bool, error) {
+	o, err := o.filled()
+	if err != nil {
+		return false, err
+	}
+	o.Forms = nil
+	masks := false
+	err = value.Reveal(func(plain []byte) error {
+		forms := formsOf(plain, &o)
+		masks = len(forms) > 0
+		for _, f := range forms {
+			clear(f.bytes)
+		}
+		return nil
+	})
+	return masks, err
+}
+
 // Redactor masks the values of one launch. It is safe for concurrent use. The
 // zero Redactor is closed. Copies of a Redactor are the same one.
 type Redactor struct {
@@ -76,22 +120,9 @@ func (r *Redactor) get() *core {
 // not, and with [secrets.ErrDestroyed] if a
 // value is destroyed or zero.
 func New(values map[secrets.Name]secrets.Value, o Options) (*Redactor, error) {
-	if o.Short < 0 {
-		return nil, &secrets.InvalidError{Field: "short", Rule: "may not be negative"}
-	}
-	if o.Token < 0 {
-		return nil, &secrets.InvalidError{Field: "token", Rule: "may not be negative"}
-	}
-	if err := checkForms(o.Forms); err != nil {
+	o, err := o.filled()
+	if err != nil {
 		return nil, err
-	}
-	o.Short, o.Token = cmp.Or(o.Short, defaultShort), cmp.Or(o.Token, defaultToken)
-	if o.Forms == nil {
-		o.Forms = DefaultForms()
-	}
-	o.Forms = slices.Clone(o.Forms)
-	if o.Mark == nil {
-		o.Mark = func(n secrets.Name) string { return "[secret:" + n.String() + "]" }
 	}
 	c := &core{options: o, set: compile(nil), hits: make(map[secrets.Name]*atomic.Uint64)}
 	if err := c.add(values); err != nil {

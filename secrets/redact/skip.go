@@ -91,10 +91,11 @@ func newSkipper(forms []form, these []int32) *skipper {
 
 func (k *skipper) hash(b []byte) uint32 {
 	_ = b[2]
-	return k.mix(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16)
+	return (uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16) * multiplier >> (32 - k.bits)
 }
 
-func (k *skipper) mix(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - k.bits) }
+// multiplier spreads blocks over the hashes (Knuth's, by the golden ratio).
+const multiplier = 0x9E3779B1
 
 // find appends to spans the occurrences that begin at each position of a view of
 // text, but for those that a longer one there covers. It returns the first position
@@ -104,20 +105,15 @@ func (k *skipper) mix(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - k.bits) 
 func (k *skipper) find(s *set, text []byte, v *view, spans []span) (_ []span, open int, done bool) {
 	work := len(v.bytes)/8 + k.slack
 	open = max(0, len(v.bytes)-k.window+1)
-	for end := k.window; end <= len(v.bytes); {
-		var hash uint32
-		if end >= 4 {
-			hash = binary.LittleEndian.Uint32(v.bytes[end-4:]) >> 8
-		} else {
-			hash = uint32(v.bytes[0]) | uint32(v.bytes[1])<<8 | uint32(v.bytes[2])<<16
-		}
-		h := k.mix(hash)
-		if skip := k.shift[h]; skip > 0 {
+	of, shift, down := v.bytes, k.shift, 32-k.bits
+	for end := k.window; end <= len(of); {
+		h := binary.LittleEndian.Uint32(of[end-4:]) >> 8 * multiplier >> down
+		if skip := shift[h]; skip > 0 {
 			end += int(skip)
 			continue
 		}
 		start := end - k.window
-		rest := v.bytes[start:]
+		rest := of[start:]
 		longest, edged := 0, false
 		for _, f := range k.forms[k.heads[h]:k.ends[h]] {
 			work--
