@@ -1,7 +1,7 @@
-.PHONY: help build test race lint fuzz quickstart ci
+.PHONY: help build test race lint fuzz bench-redact quickstart ci
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build everything
 	go build ./...
@@ -26,6 +26,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	    go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	  done; \
 	done
+
+bench-redact: ## masking logs side by side with others, and docs/redaction.svg
+	cd internal/bench && go run . -svg ../../docs/redaction.svg
 
 quickstart: ## the main job, on the embedded default
 	go run ./examples/quickstart
