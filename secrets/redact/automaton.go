@@ -5,19 +5,26 @@ package redact
 // longest end of what was read that some form begins with; its depth is the
 // length of that.
 //
-// Its states are the nodes of the trie of all forms, level by level, so that the
-// children of a node are neighbours, and those of neighbours, too.
+// Its states are the nodes of the trie of all forms: first those that branch and
+// their children, level by level, so that children are neighbours; then the long
+// ends of the forms, each as it is read, so that the next state is the neighbour.
 type automaton struct {
-	label []byte  // of the edge into a state; state 0 is the root
-	first []int32 // the first child; the children end where those of the next state begin
-	fail  []int32 // the state of the longest proper end of this one
-	depth []int32
-	found []int32 // the longest form that ends here, by its index; -1: none
-	flags []flags
-	ends  []int32 // the state of each form
+	states []state
+	label  []byte       // of the edge into a state; state 0 is the root
+	ends   []int32      // the state of each form
+	wide   [][256]int32 // the children of states that have many
+	table  []int32      // by state, which of wide
+}
 
-	wide  [][256]int32 // the children of states that have many
-	table []int32      // by state, which of wide, from 1 on; 0, or no entry: none
+// state is what a step may ask of a state, in one place.
+type state struct {
+	first int32 // the first child; the others follow it
+	fail  int32 // the state of the longest proper end of this one
+	depth int32
+	found int32 // the longest form that ends here, by its index; -1: none
+	flags flags
+	kids  uint8 // how many children there are; of those that have a table any number
+	label byte  // of the edge into the first child
 }
 
 // flags tell of the forms that a state is part of.
@@ -28,13 +35,14 @@ const (
 	flagEdged                   // one is among them of which the byte before may count
 	flagLooks                   // one ends here that looks at the next byte
 	flagEnds                    // one that may be broken ends here
+	flagWide                    // there is a table of the children
 	flagOwn                     // one has a line break of its own after the first byte, or, in higher bits, the next ones
 
 	flagsOwn = flagOwn * (1<<(unbroken-1) - 1)
 )
 
-// ownBreak is the flag of a line break after so many bytes.
-func ownBreak(n int) flags { return flagOwn << n >> 1 }
+// ownBreak is the flag of a line break after so many bytes, 0 if that is none.
+func ownBreak(n int) flags { return flags(int(flagOwn) << n >> 1 & int(flagsOwn)) }
 
 // manyChildren is how many children a state may have to be searched one by one.
 const manyChildren = 8
@@ -45,80 +53,86 @@ func build(forms []form) *automaton {
 		common = make([]int32, len(forms)) // bytes shared with the form before
 		at     = make([]int32, len(forms)) // the state of the beginning that was read
 		active = make([]int32, len(forms)) // forms that are longer than that
+		paths  = make([]path, len(forms))
 		states = 1
 	)
-	for i, f := range forms {
+	for i := range forms {
+		paths[i] = pathOf(&forms[i].pattern)
 		if i > 0 {
-			common[i] = int32(shared(forms[i-1].bytes, f.bytes))
+			common[i] = int32(shared(paths[i-1].bytes, paths[i].bytes))
 		}
-		states += len(f.bytes) - int(common[i])
+		states += len(paths[i].bytes) - int(common[i])
 		active[i] = int32(i)
 	}
 	a := &automaton{
-		label: make([]byte, 1, states), first: make([]int32, 0, states+1), fail: make([]int32, states),
-		depth: make([]int32, 1, states), found: make([]int32, 1, states), flags: make([]flags, states),
-		ends: make([]int32, len(forms)),
+		states: make([]state, states+1), label: make([]byte, 1, states), ends: make([]int32, len(forms)),
 	}
-	a.found[0] = -1
+	a.states[0].found = -1
+	parents := 0 // of which the first child is known
 	for depth := int32(1); len(active) > 0; depth++ {
 		longer := active[:0]
 		for _, i := range active {
-			f := &forms[i].pattern
+			p := &paths[i]
 			if common[i] >= depth {
 				at[i] = at[i-1] // which was read just before
 			} else {
 				state := int32(len(a.label))
-				for parent := at[i]; len(a.first) <= int(parent); {
-					a.first = append(a.first, state)
+				for ; parents <= int(at[i]); parents++ {
+					a.states[parents].first = state
 				}
-				a.label = append(a.label, f.bytes[depth-1])
-				a.depth = append(a.depth, depth)
-				a.found = append(a.found, -1)
+				a.label = append(a.label, p.bytes[depth-1])
+				a.states[state].depth, a.states[state].found = depth, -1
 				at[i] = state
 			}
-			if a.flag(at[i], f, depth); int(depth) == len(f.bytes) {
-				a.found[at[i]], a.ends[i] = i, at[i]
+			s := &a.states[at[i]]
+			if depth < unbroken {
+				s.flags |= p.own & ownBreak(int(depth))
+			}
+			if int(depth) == len(p.bytes) {
+				s.flags |= p.last
+				s.found, a.ends[i] = i, at[i]
 			} else {
+				s.flags |= p.each
 				longer = append(longer, i)
 			}
 		}
 		active = longer
 	}
-	for len(a.first) <= states {
-		a.first = append(a.first, int32(states))
+	for ; parents <= states; parents++ {
+		a.states[parents].first = int32(states)
 	}
 	a.link()
+	a.lay()
 	return a
 }
 
-// flag marks the state after so many bytes of a form.
-func (a *automaton) flag(s int32, p *pattern, depth int32) {
-	var f flags
-	if p.before != nil {
-		f |= flagEdged
-	}
-	if depth < unbroken {
-		f |= p.own & ownBreak(int(depth))
-	}
-	switch ends := int(depth) == len(p.bytes); {
-	case !p.tight && ends:
-		f |= flagEnds
-	case !p.tight:
-		f |= flagLoose
-	}
-	if int(depth) == len(p.bytes) && p.looks() {
-		f |= flagLooks
-	}
-	a.flags[s] |= f
+// path is what a form marks on its way.
+type path struct {
+	bytes           []byte
+	each, last, own flags // of the states before the last one, of that, and of the first ones
 }
 
-func (a *automaton) loose(s int32) bool { return a.flags[s]&flagLoose != 0 }
-func (a *automaton) edged(s int32) bool { return a.flags[s]&flagEdged != 0 }
+func pathOf(p *pattern) path {
+	w := path{bytes: p.bytes, own: p.own}
+	if p.before != nil {
+		w.each, w.last = flagEdged, flagEdged
+	}
+	if !p.tight {
+		w.each, w.last = w.each|flagLoose, w.last|flagEnds
+	}
+	if p.looks() {
+		w.last |= flagLooks
+	}
+	return w
+}
+
+func (a *automaton) loose(s int32) bool { return a.states[s].flags&flagLoose != 0 }
+func (a *automaton) edged(s int32) bool { return a.states[s].flags&flagEdged != 0 }
 
 // early reports whether a break after so many bytes of the beginning that a state
 // stands for comes too early: no form that begins so has one of its own there.
 func (a *automaton) early(s int32, n int) bool {
-	return n < unbroken && a.flags[s]&ownBreak(n) == 0
+	return n < unbroken && a.states[s].flags&ownBreak(n) == 0
 }
 
 // shared returns how many bytes two forms have in common at their beginnings.
@@ -137,54 +151,119 @@ func shared(a, b []byte) int {
 func (a *automaton) link() {
 	a.widen(0)
 	for s := range int32(len(a.label)) {
-		from, to := a.first[s], a.first[s+1]
-		if to-from > manyChildren {
+		from, to := a.states[s].first, a.states[s+1].first
+		if from < to {
+			a.states[s].kids, a.states[s].label = uint8(min(to-from, manyChildren+1)), a.label[from]
+		}
+		if to-from > manyChildren && s > 0 {
 			a.widen(s)
 		}
+		own, fail := a.states[s].flags&flagsOwn, a.states[s].fail
 		for c := from; c < to; c++ {
-			a.flags[c] |= a.flags[s] & flagsOwn
+			child := &a.states[c]
+			child.flags |= own
 			if s > 0 {
-				a.fail[c] = a.step(a.fail[s], a.label[c])
+				child.fail = a.step(fail, a.label[c])
 			}
-			if a.found[c] < 0 {
-				a.found[c] = a.found[a.fail[c]]
+			if child.found < 0 {
+				child.found = a.states[child.fail].found
 			}
 		}
 	}
 }
 
-// widen makes a table of the children of a state.
+// widen makes a table of the children of a state, which are all that there are
+// before those of the next one.
 func (a *automaton) widen(s int32) {
-	if int(s) < len(a.table) && a.table[s] > 0 {
-		return
-	}
 	var table [256]int32
-	for c := a.first[s]; c < a.first[s+1]; c++ {
+	for c := a.states[s].first; c < a.states[s+1].first; c++ {
 		table[a.label[c]] = c
 	}
-	a.wide = append(a.wide, table)
 	for len(a.table) <= int(s) {
 		a.table = append(a.table, 0)
 	}
 	a.table[s] = int32(len(a.wide))
+	a.wide = append(a.wide, table)
+	a.states[s].flags |= flagWide
+}
+
+// lay lays the states out as they are read.
+func (a *automaton) lay() {
+	n := int32(len(a.label))
+	branches := make([]bool, n) // whether a state does, or one after it
+	for s := n - 1; s >= 0; s-- {
+		kids, first := a.states[s].kids, a.states[s].first
+		branches[s] = s == 0 || kids > 1 || kids == 1 && branches[first]
+	}
+	// First what branches and its children; what follows those is in line.
+	place := make([]int32, n)
+	next := int32(1)
+	for s := range n {
+		if branches[s] {
+			for c := a.states[s].first; c < a.states[s+1].first; c++ {
+				place[c] = next
+				next++
+			}
+		}
+	}
+	for s := range n {
+		if !branches[s] && place[s] > 0 && a.states[s].kids == 1 && place[a.states[s].first] == 0 {
+			for c := s; a.states[c].kids == 1; next++ {
+				c = a.states[c].first
+				place[c] = next
+			}
+		}
+	}
+	states, label := make([]state, n), make([]byte, n)
+	for old, s := range a.states[:n] {
+		if s.kids > 0 {
+			s.first = place[s.first]
+		}
+		s.fail = place[s.fail]
+		states[place[old]], label[place[old]] = s, a.label[old]
+	}
+	clear(a.label)
+	a.states, a.label = states, label
+	for f, end := range a.ends {
+		a.ends[f] = place[end]
+	}
+	for i := range a.wide {
+		for b, c := range a.wide[i] {
+			a.wide[i][b] = place[c]
+		}
+	}
+	var table []int32
+	for old, which := range a.table {
+		if a.states[place[old]].flags&flagWide != 0 {
+			for len(table) <= int(place[old]) {
+				table = append(table, 0)
+			}
+			table[place[old]] = which
+		}
+	}
+	a.table = table
 }
 
 // step returns the state after one more byte. What it costs is paid by the bytes
 // before, on average: each fail is shorter.
 func (a *automaton) step(s int32, b byte) int32 {
 	for {
-		if int(s) < len(a.table) && a.table[s] > 0 {
-			if c := a.wide[a.table[s]-1][b]; c != 0 || s == 0 {
+		switch at := &a.states[s]; {
+		case at.flags&flagWide != 0:
+			if c := a.wide[a.table[s]][b]; c != 0 || s == 0 {
 				return c
 			}
-		} else {
-			for c, to := a.first[s], a.first[s+1]; c < to; c++ {
+			s = at.fail
+		case at.kids > 0 && at.label == b:
+			return at.first
+		default:
+			for c, to := at.first+1, at.first+int32(at.kids); c < to; c++ {
 				if a.label[c] == b {
 					return c
 				}
 			}
+			s = at.fail
 		}
-		s = a.fail[s]
 	}
 }
 
@@ -192,8 +271,8 @@ func (a *automaton) step(s int32, b byte) int32 {
 // is one which looks at the next byte: of another form that none is longer than,
 // its own longest end that may.
 func (a *automaton) open(s int32) int32 {
-	for s != 0 && a.first[s] == a.first[s+1] && a.flags[s]&flagLooks == 0 {
-		s = a.fail[s]
+	for s != 0 && a.states[s].kids == 0 && a.states[s].flags&flagLooks == 0 {
+		s = a.states[s].fail
 	}
 	return s
 }
@@ -201,6 +280,7 @@ func (a *automaton) open(s int32) int32 {
 // wipe forgets the forms.
 func (a *automaton) wipe() {
 	clear(a.label)
+	clear(a.states)
 	for i := range a.wide {
 		clear(a.wide[i][:])
 	}

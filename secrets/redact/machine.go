@@ -6,16 +6,17 @@ type machine struct {
 	plain reader // of the view without line breaks
 
 	// bare reads the view that lacks control sequences, too. It is on while it is
-	// within a form from before one: else it would find what plain finds.
+	// within a form from before one: else it would find what plain finds. While a
+	// sequence is under way it is as it was before, to go on if it turns out to be one.
 	bare  reader
 	on    bool
 	since int // how many bytes it had kept at the last sequence
 	apart int // how many bytes plain had kept at the last one, or what looked like one
 
-	// csi is how much of a control sequence was read. saved is the reader to go on
-	// with if it turns out to be one.
-	csi   csi
-	saved reader
+	// csi is how much of a control sequence was read, and begins how many bytes
+	// plain had kept before it.
+	csi    csi
+	begins int
 
 	seq [2]int // where the last sequence is in text
 
@@ -24,8 +25,12 @@ type machine struct {
 
 // read reads text from an index on, and appends the occurrences that it finds.
 func (m *machine) read(s *set, text []byte, i int, found []span) []span {
-	a := s.automaton
-	for ; i < len(text); i++ {
+	for i < len(text) {
+		if m.csi == 0 && !m.on && m.easy() {
+			if i = m.plain.through(s, text, i); i == len(text) {
+				break
+			}
+		}
 		b := text[i]
 		if m.waits {
 			found = m.ends(s, text, i, late, found)
@@ -36,53 +41,87 @@ func (m *machine) read(s *set, text []byte, i int, found []span) []span {
 			if m.on {
 				m.bare.leaveOut(s, 1)
 			}
+			i++
 			continue
 		}
-		if b == esc || m.csi > 0 {
-			m.lex(s, b)
+		if b == esc {
+			m.freeze(s)
+			if size, _ := controlSequence(text[i:]); size > 0 {
+				found = m.sequence(s, text, i, i+size, found)
+				i += size
+				continue
+			}
 		}
-		m.plain.keep(s, b)
-		if m.on {
-			m.bare.keep(s, b)
-			m.on = m.bare.kept-int(a.depth[m.bare.state]) < m.since
+		m.csi = m.csi.next(b)
+		if m.csi == csiEnds { // it began in what was read before
+			found = m.sequence(s, text, i, i+1, found)
+			i++
+			continue
 		}
-		if a.found[m.plain.state] >= 0 || m.on && a.found[m.bare.state] >= 0 {
-			found = m.ends(s, text, i+1, now, found)
-		}
-		if m.csi != 0 && (b == esc || m.csi < 0) {
+		found = m.step(s, text, i, found)
+		i++
+		if b == esc {
 			m.apart = m.plain.kept
-		}
-		if m.csi < 0 {
-			m.seq = [2]int{i + 1 + int(m.csi), i + 1}
-			m.strip(s)
 		}
 	}
 	return found
 }
 
-// lex takes another byte for a part of a control sequence, if it can be one.
-func (m *machine) lex(s *set, b byte) {
-	read := m.csi
-	switch m.csi = read.next(b); {
-	case m.csi == csiEnds:
-		m.csi = -(read + 1)
-	case m.csi == 1 && m.on:
-		m.saved.copyFrom(&m.bare)
-		m.on = false // what is no sequence ends all that one has begun
-	case m.csi == 1:
-		m.saved.copyFrom(&m.plain)
-		for m.saved.state != 0 && m.saved.kept-int(s.automaton.depth[m.saved.state]) < m.apart {
-			m.saved.state = s.automaton.fail[m.saved.state]
+// easy reports whether plain can read a text through.
+func (m *machine) easy() bool { return !m.waits && m.plain.run == 0 && m.plain.extra == 0 }
+
+// step reads a byte that is kept.
+func (m *machine) step(s *set, text []byte, i int, found []span) []span {
+	a := s.automaton
+	m.plain.keep(s, text[i])
+	if m.on {
+		m.bare.keep(s, text[i])
+		m.on = m.bare.kept-int(a.states[m.bare.state].depth) < m.since
+	}
+	if a.states[m.plain.state].found >= 0 || m.on && a.states[m.bare.state].found >= 0 {
+		return m.ends(s, text, i+1, now, found)
+	}
+	return found
+}
+
+// freeze leaves bare as it is before what may be a control sequence. What turns out
+// to be none ends all that bare has begun.
+func (m *machine) freeze(s *set) {
+	m.begins = m.plain.kept
+	switch {
+	case m.on:
+		m.on = false
+	case m.plain.state == 0:
+		m.bare.reset()
+	default:
+		m.bare.copyFrom(&m.plain)
+		for m.bare.state != 0 && m.bare.kept-int(s.automaton.states[m.bare.state].depth) < m.apart {
+			m.bare.state = s.automaton.states[m.bare.state].fail
 		}
-		m.saved.trim(s)
+		m.bare.trim(s)
 	}
 }
 
-// strip goes on as if the control sequence that has ended had not been read.
-func (m *machine) strip(s *set) {
-	m.saved.leaveOut(s, int(-m.csi))
-	m.bare, m.saved = m.saved, m.bare
+// sequence reads a control sequence up to its end, and lets bare go on as if it had
+// not been there.
+func (m *machine) sequence(s *set, text []byte, i, end int, found []span) []span {
+	for i < end {
+		if m.waits {
+			found = m.ends(s, text, i, late, found)
+		}
+		if m.easy() {
+			if i = m.plain.through(s, text[:end], i); i == end {
+				break
+			}
+		}
+		found = m.step(s, text, i, found)
+		i++
+	}
+	size := m.plain.kept - m.begins
+	m.bare.leaveOut(s, size)
 	m.csi, m.since, m.on = 0, m.bare.kept, m.bare.state != 0
+	m.apart, m.seq = m.plain.kept, [2]int{end - size, end}
+	return found
 }
 
 // when is at which time a form that ends is judged.
@@ -109,7 +148,7 @@ func (m *machine) ends(s *set, text []byte, end int, at when, found []span) []sp
 // counts covers the others, but for what comes after them, and where it does not
 // count from its beginning.
 func (r *reader) ends(s *set, text []byte, end int, at when, found []span, waits *bool) []span {
-	for f := s.automaton.found[r.state]; f >= 0; f = s.shorter[f] {
+	for f := s.automaton.states[r.state].found; f >= 0; f = s.shorter[f] {
 		p := &s.forms[f].pattern
 		if p.looks() && at == now && end == len(text) {
 			*waits = true
@@ -123,10 +162,7 @@ func (r *reader) ends(s *set, text []byte, end int, at when, found []span, waits
 		if p.tight && len(within) > 0 {
 			continue
 		}
-		from := end - n
-		for _, g := range within {
-			from -= g.n
-		}
+		from := end - n - r.left(within)
 		if o, counts := s.judge(f, text, from, end, r.kept-n, within); counts {
 			found = append(found, o)
 			if below := s.shorter[f]; o.from <= from && (below < 0 || !s.reaching[below]) {
@@ -149,7 +185,7 @@ func (m *machine) held(s *set, text []byte) (from, again int) {
 		also(m.bare)
 	}
 	if m.csi > 0 {
-		ending := m.saved
+		ending := m.bare
 		ending.leaveOut(s, int(m.csi)) // it changes nothing that they share
 		also(ending)
 		again = min(again, len(text)-int(m.csi))
@@ -163,5 +199,5 @@ func (m *machine) held(s *set, text []byte) (from, again int) {
 // reset forgets all that was read.
 func (m *machine) reset() {
 	m.plain.reset()
-	m.on, m.apart, m.csi, m.waits, m.seq = false, 0, 0, false, [2]int{}
+	m.on, m.apart, m.csi, m.begins, m.waits, m.seq = false, 0, 0, 0, false, [2]int{}
 }

@@ -44,11 +44,11 @@ var (
 )
 
 func inURL(v []byte) (all []pattern) {
-	for _, verb := range []string{"%%%02X", "%%%02x"} {
-		percent := func(b byte) string { return fmt.Sprintf(verb, b) }
+	for _, digits := range []string{"0123456789ABCDEF", "0123456789abcdef"} {
+		percent := func(b byte) string { return string([]byte{'%', digits[b>>4], digits[b&15]}) }
 		once := []string{escaped(v, unreserved, percent), escaped(v, component, percent), escaped(v, inPath, percent)}
 		once = append(once, strings.ReplaceAll(once[0], "%20", "+")) // url.QueryEscape
-		if user := url.UserPassword("", string(v)).String(); verb == "%%%02X" {
+		if user := url.UserPassword("", string(v)).String(); digits[10] == 'A' {
 			once = append(once, strings.TrimPrefix(user, ":"))
 		}
 		for _, text := range once {
@@ -58,12 +58,14 @@ func inURL(v []byte) (all []pattern) {
 	return all
 }
 
+var forGson = strings.NewReplacer("=", `\u003d`, "'", `\u0027`)
+
 // inJSON returns v as it is in a JSON string, and as a JSON string that holds that
 // is in another.
 func inJSON(v []byte) []pattern {
 	plain, safe := goJSON(string(v), false), goJSON(string(v), true)
 	ascii := asciiJSON(string(v))
-	gson := strings.NewReplacer("=", `\u003d`, "'", `\u0027`).Replace(safe)
+	gson := forGson.Replace(safe)
 	slashed := func(s string) string { return strings.ReplaceAll(s, "/", `\/`) }
 	all := written(plain, safe, gson, ascii, slashed(plain), slashed(ascii))
 	for _, inner := range []string{plain, safe, ascii} {
@@ -99,12 +101,16 @@ func asciiJSON(s string) string {
 // unquoted takes the quotes off.
 func unquoted(s string) string { return s[1 : len(s)-1] }
 
+var (
+	python = strings.NewReplacer(`\"`, `"`, `'`, `\'`) // of what Go quotes
+	inLDAP = charsetOf(capital + small + digits + " !\"#$%&'+,-./:;<=>?@[]^_`{|}~")
+)
+
 // quoted returns v as programming languages print it, and as a pattern of a
 // regular expression and of an LDAP filter that it is part of.
 func quoted(v []byte) []pattern {
 	q, ascii := unquoted(strconv.Quote(string(v))), unquoted(strconv.QuoteToASCII(string(v)))
-	python := strings.NewReplacer(`\"`, `"`, `'`, `\'`)
-	ldap := escaped(v, charsetOf(capital+small+digits+" !\"#$%&'+,-./:;<=>?@[]^_`{|}~"), func(b byte) string { return fmt.Sprintf(`\%02x`, b) })
+	ldap := escaped(v, inLDAP, func(b byte) string { return fmt.Sprintf(`\%02x`, b) })
 	return written(q, ascii, python.Replace(q), python.Replace(ascii), strings.ReplaceAll(q, `\"`, `"`), regexp.QuoteMeta(string(v)), ldap)
 }
 
@@ -124,12 +130,14 @@ func bashQuoted(v []byte) string {
 	return out.String()
 }
 
+var doubleQuoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`")
+
 func inShell(v []byte) []pattern {
 	s := string(v)
 	all := written(
 		strings.ReplaceAll(s, "'", `'\''`),
 		strings.ReplaceAll(s, "'", `'"'"'`),
-		strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s),
+		doubleQuoted.Replace(s),
 		bashQuoted(v))
 	for _, bare := range []bool{false, true} { // bytes beyond ASCII, as the locale has it
 		all = append(all, written(dollarQuoted(v, bare))...)
@@ -153,30 +161,40 @@ func dollarQuoted(v []byte, bare bool) string {
 	return out.String()
 }
 
+var (
+	xmlText  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	xmlQuote = strings.NewReplacer(`"`, "&quot;")
+	// Programs differ in how they write an apostrophe; Python's html.escape is the last.
+	xmlQuotes = []*strings.Replacer{
+		xmlQuote, strings.NewReplacer(`"`, "&quot;", "'", "&apos;"), strings.NewReplacer(`"`, "&quot;", "'", "&#39;"),
+		strings.NewReplacer(`"`, "&quot;", "'", "&#x27;"),
+	}
+)
+
 func inXML(v []byte) []pattern {
 	var b bytes.Buffer
 	_ = xml.EscapeText(&b, v) // a buffer has no error
 	s := string(v)
-	text := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	all := written(b.String(), html.EscapeString(s), text,
-		strings.NewReplacer(`"`, "&quot;", "'", "&apos;").Replace(text),
-		strings.NewReplacer(`"`, "&quot;", "'", "&#39;").Replace(text),
-		strings.NewReplacer(`"`, "&quot;", "'", "&#x27;").Replace(text), // Python's html.escape
-		strings.NewReplacer(`"`, "&quot;").Replace(text),
-	)
-	for _, verb := range []string{"&#%d;", "&#x%x;", "&#x%X;"} {
-		var out strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&out, verb, r)
-		}
-		all = append(all, written(out.String())...)
+	text := xmlText.Replace(s)
+	all := written(b.String(), html.EscapeString(s), text)
+	for _, quotes := range xmlQuotes {
+		all = append(all, written(quotes.Replace(text))...)
 	}
-	return all
+	var decimal, lower []byte
+	for _, r := range s {
+		decimal = append(strconv.AppendInt(append(decimal, "&#"...), int64(r), 10), ';')
+		lower = append(strconv.AppendInt(append(lower, "&#x"...), int64(r), 16), ';')
+	}
+	upper := bytes.ReplaceAll(bytes.ToUpper(lower), []byte("&#X"), []byte("&#x"))
+	return append(all, pattern{bytes: decimal}, pattern{bytes: lower}, pattern{bytes: upper})
 }
+
+var (
+	mysqlQuote = strings.NewReplacer(`\`, `\\`, "'", `\'`)
+	mysqlAll   = strings.NewReplacer(`\`, `\\`, "'", `\'`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\x00", `\0`, "\x1a", `\Z`) // mysql_real_escape_string
+)
 
 func inSQL(v []byte) []pattern {
 	s := string(v)
-	return written(strings.ReplaceAll(s, "'", "''"), strings.ReplaceAll(s, `"`, `""`),
-		strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s),
-		strings.NewReplacer(`\`, `\\`, "'", `\'`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\x00", `\0`, "\x1a", `\Z`).Replace(s)) // mysql_real_escape_string
+	return written(strings.ReplaceAll(s, "'", "''"), strings.ReplaceAll(s, `"`, `""`), mysqlQuote.Replace(s), mysqlAll.Replace(s))
 }

@@ -95,13 +95,13 @@ func TestTheAutomatonFindsTheLongestFormThatEndsAtEachPositionAndTheBeginningTha
 				}
 			}
 			found := ""
-			if f := s.automaton.found[state]; f >= 0 {
+			if f := s.automaton.states[state].found; f >= 0 {
 				found = string(s.forms[f].bytes)
 			}
 			if found != longest {
 				t.Fatalf("after %q: %q, want %q", read, found, longest)
 			}
-			if open := int(s.automaton.depth[s.automaton.open(state)]); open != begun {
+			if open := int(s.automaton.states[s.automaton.open(state)].depth); open != begun {
 				t.Fatalf("after %q: %d bytes are open, want %d", read, open, begun)
 			}
 		}

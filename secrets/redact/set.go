@@ -71,7 +71,7 @@ func compile(forms []form) *set {
 func (s *set) chain() {
 	s.shorter, s.reaching = make([]int32, len(s.forms)), make([]bool, len(s.forms))
 	for f, end := range s.automaton.ends {
-		s.shorter[f] = s.automaton.found[s.automaton.fail[end]]
+		s.shorter[f] = s.automaton.states[s.automaton.states[end].fail].found
 	}
 	for f := range s.forms {
 		for at := int32(f); at >= 0 && !s.reaching[f]; at = s.shorter[at] {

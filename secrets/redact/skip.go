@@ -15,13 +15,28 @@ import (
 // these bytes are compared.
 type skipper struct {
 	window int
-	slack  int     // how many comparisons are no reason to give up
+	slack  int     // how much work is no reason to give up
 	bits   int     // of a hash
 	shift  []uint8 // by the hash
 	heads  []int32 // of the list of forms by the hash, where shift is 0
 	ends   []int32 // of the list that begins at heads
-	forms  []int32 // those lists
+	forms  []entry // those lists
 }
+
+// entry is a form in a list.
+type entry struct {
+	first uint32 // its first four bytes
+	form  int32
+}
+
+// What looking at an entry, comparing a form and an occurrence cost, in units of
+// which the automaton takes some ten for each byte.
+const (
+	costEntry   = 1
+	costCompare = 10
+	costFound   = 20
+	costPerByte = 6 // above which skipping doesn't pay
+)
 
 // block is how many bytes are hashed.
 const block = 3
@@ -60,7 +75,7 @@ func newSkipper(forms []form, these []int32) *skipper {
 	}
 	blocks := len(these) * (window - block + 1)
 	// An eighth of the table is in use at most, as far as it fits into the cache.
-	k := &skipper{window: window, slack: 64, bits: min(max(bits.Len(uint(8*blocks)), 12), 18)}
+	k := &skipper{window: window, slack: 1 << 10, bits: min(max(bits.Len(uint(8*blocks)), 12), 18)}
 	k.shift = make([]uint8, 1<<k.bits)
 	for i := range k.shift {
 		k.shift[i] = uint8(window - block + 1)
@@ -80,10 +95,10 @@ func newSkipper(forms []form, these []int32) *skipper {
 		k.heads[h], k.ends[h] = at, at
 		at += n
 	}
-	k.forms = make([]int32, len(these))
+	k.forms = make([]entry, len(these))
 	for i := len(these) - 1; i >= 0; i-- { // of nested forms the longest is last in their order
 		h := last[i]
-		k.forms[k.ends[h]] = these[i]
+		k.forms[k.ends[h]] = entry{binary.LittleEndian.Uint32(forms[these[i]].bytes), these[i]}
 		k.ends[h]++
 	}
 	return k
@@ -103,7 +118,7 @@ const multiplier = 0x9E3779B1
 // end does not tell whether it counts. It reports false, with some of the spans, if
 // all that is too much work: then another way is faster.
 func (k *skipper) find(s *set, text []byte, v *view, spans []span) (_ []span, open int, done bool) {
-	work := len(v.bytes)/8 + k.slack
+	work := len(v.bytes)*costPerByte + k.slack
 	open = max(0, len(v.bytes)-k.window+1)
 	of, shift, down := v.bytes, k.shift, 32-k.bits
 	for end := k.window; end <= len(of); {
@@ -115,10 +130,17 @@ func (k *skipper) find(s *set, text []byte, v *view, spans []span) (_ []span, op
 		start := end - k.window
 		rest := of[start:]
 		longest, edged := 0, false
-		for _, f := range k.forms[k.heads[h]:k.ends[h]] {
-			work--
+		first := binary.LittleEndian.Uint32(rest)
+		list := k.forms[k.heads[h]:k.ends[h]]
+		work -= costEntry * len(list)
+		for _, e := range list {
+			if e.first != first {
+				continue
+			}
+			f := e.form
 			p := &s.forms[f].pattern
 			n := len(p.bytes)
+			work -= costCompare + min(n, len(rest))/16
 			if n > len(rest) {
 				if start < open && bytes.HasPrefix(p.bytes, rest) {
 					open = start
@@ -131,6 +153,7 @@ func (k *skipper) find(s *set, text []byte, v *view, spans []span) (_ []span, op
 			if p.looks() && v.raw(start+n-1)+1 == len(text) {
 				open = min(open, start)
 			} else if o, counts := v.judge(s, f, text, start); counts {
+				work -= costFound
 				spans = append(spans, o)
 				longest, edged = max(longest, n), edged || o.from < v.raw(start)
 			}

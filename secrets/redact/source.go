@@ -26,6 +26,9 @@ type source struct {
 	err  error // for when out is read
 }
 
+// maxIdle is how many reads in a row may read nothing, as in package bufio.
+const maxIdle = 100
+
 // Reader returns a Reader of what r has, masked.
 func (r *Redactor) Reader(from io.Reader) *Reader {
 	s := &source{core: r.get(), from: from, in: make([]byte, window)}
@@ -33,7 +36,8 @@ func (r *Redactor) Reader(from io.Reader) *Reader {
 }
 
 // Read reads masked bytes. It reads from the underlying reader, at most 32 KiB at a
-// time, until it has some that are decided; at its end or its first error, which it
+// time, until it has some that are decided; [io.ErrNoProgress] says that it got
+// nothing in 100 tries. At its end or its first error, which it
 // returns after them, it passes what was held, as [Writer.Flush] does. It fails with
 // [ErrClosed] once the Redactor is closed.
 func (r *Reader) Read(p []byte) (int, error) {
@@ -47,8 +51,13 @@ func (r *Reader) Read(p []byte) (int, error) {
 		s.end(err)
 		return 0, err
 	}
-	for len(p) > 0 && s.next == len(s.out) && s.err == nil {
+	for idle := 0; len(p) > 0 && s.next == len(s.out) && s.err == nil; {
 		n, err := s.from.Read(s.in)
+		if idle++; n > 0 {
+			idle = 0
+		} else if idle == maxIdle && err == nil {
+			err = io.ErrNoProgress
+		}
 		closed := s.core.read(func(set *set) {
 			s.out, s.next = s.tail.next(set, s.in[:n], s.out[:0], err != nil), 0
 		})

@@ -8,13 +8,17 @@ import (
 // tail is the end of a stream that is not decided yet: from the first position
 // on at which a form may have begun.
 type tail struct {
-	text []byte // and one byte before
+	text []byte // and some bytes before it, to tell tokens by, up to skip
 
 	of      *set // that machine has read text with, from skip on
 	machine machine
 	skip    int
 	found   []span // the occurrences in text that are undecided
 	view    view   // kept for its memory
+
+	// After skimming was too much work, it is not tried for some pieces: the more,
+	// the more often.
+	tries, rest int
 
 	// shown is how many bytes at the start of text the output accounts for
 	// already. They are kept to be compared, not to be passed on.
@@ -47,7 +51,7 @@ type tail struct {
 // the first one of a run is the leftmost, and the longest there, and names it;
 // and its mark is final when it is made, however far the run grows.
 func (t *tail) next(s *set, more, out []byte, flushes bool) []byte {
-	text := append(t.text, more...)
+	text := t.with(more)
 	t.search(s, text, len(t.text)) // 1
 	end, again := t.machine.held(s, text)
 	for _, o := range t.found {
@@ -56,7 +60,7 @@ func (t *tail) next(s *set, more, out []byte, flushes bool) []byte {
 		}
 	}
 	from := min(end, again)
-	keep := max(0, from-1)
+	keep := max(0, from-maxCSI)
 	if flushes {
 		end = len(text)
 		if t.machine.waits {
@@ -103,8 +107,20 @@ func (t *tail) next(s *set, more, out []byte, flushes bool) []byte {
 			left = append(left, span{o.from - keep, o.to - keep, o.begin - keep, o.form})
 		}
 	}
+	if cap(left) > manyKept && len(t.found) < manyKept/4 {
+		left = slices.Clone(left)
+	}
 	t.found = left
 	return out
+}
+
+// with returns the text with more after it.
+func (t *tail) with(more []byte) []byte {
+	text := slices.Grow(t.text, len(more))
+	if cap(text) > cap(t.text) { // it was moved
+		clear(t.text)
+	}
+	return append(text, more...)
 }
 
 // fast is how many more bytes it takes for the skippers to pay.
@@ -119,11 +135,17 @@ func (t *tail) search(s *set, text []byte, old int) {
 		t.found = t.found[:0]
 	}
 	if more := len(text) - old; len(s.skippers) > 0 && more >= s.fast && more >= old/2 {
-		if t.skim(s, text) {
+		if t.rest > 0 {
+			t.rest--
+		} else if t.skim(s, text) {
+			t.tries = 0
 			return
+		} else {
+			t.tries = min(t.tries+1, 4)
+			t.rest = 1<<t.tries - 1
+			t.machine.reset()
+			t.found, old = t.found[:0], t.skip
 		}
-		t.machine.reset()
-		t.found, old = t.found[:0], t.skip
 	}
 	t.found = t.machine.read(s, text, old, t.found)
 }
@@ -141,7 +163,7 @@ func (t *tail) skim(s *set, text []byte) bool {
 		if begun > 0 { // what may be open before it is not in the view
 			open = max(t.skip, min(open, len(text)-s.span-begun))
 		}
-		open = t.view.outside(open) // or what begins within a sequence would count
+		open = max(t.skip, sequenceAround(text, open)) // or what begins within a sequence would count
 	}
 	t.view.wipe()
 	if !done {

@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"bytes"
-	"sort"
-)
+import "bytes"
 
 // A form may be broken: lines are wrapped, and terminals are sent control
 // sequences in the middle of a word. So forms are looked for in a view of the
@@ -31,6 +28,9 @@ type view struct {
 	bare  bool
 }
 
+// shortLine is how long a line is that is faster copied byte by byte.
+const shortLine = 8
+
 // of makes a view of text from an index on, without line breaks.
 func (v *view) of(text []byte, from int) {
 	v.bytes, v.gaps, v.from, v.bare = v.bytes[:0], v.gaps[:0], from, false
@@ -56,7 +56,13 @@ func (v *view) of(text []byte, from int) {
 			v.bytes = append(v.bytes, rest...)
 			return
 		}
-		v.bytes = append(v.bytes, rest[:n]...)
+		if n < shortLine {
+			for i := range n {
+				v.bytes = append(v.bytes, rest[i])
+			}
+		} else {
+			v.bytes = append(v.bytes, rest[:n]...)
+		}
 		rest, run = rest[n+1:], 1
 	}
 }
@@ -156,21 +162,29 @@ func (v *view) raw(kept int) int {
 	return v.from + kept
 }
 
-// outside returns the index in the tail's text, or where what is left out there
-// begins.
-func (v *view) outside(index int) int {
-	next := sort.Search(len(v.bytes), func(kept int) bool { return v.raw(kept) >= index })
-	if next < len(v.bytes) && v.raw(next) == index {
-		return index
+// sequenceAround returns where the control sequence begins that an index in text
+// is within, or the index if it is within none.
+func sequenceAround(text []byte, index int) int {
+	for i := index - 1; i >= 0 && i > index-maxCSI; i-- {
+		if text[i] == esc {
+			if size, _ := controlSequence(text[i:]); i+size > index {
+				return i
+			}
+			break
+		}
 	}
-	if next == 0 {
-		return v.from
-	}
-	return v.raw(next-1) + 1
+	return index
 }
+
+// manyKept is how many gaps or occurrences a stream keeps memory for when it has few
+// of them.
+const manyKept = 1 << 12
 
 // wipe forgets the view, and keeps its memory.
 func (v *view) wipe() {
 	clear(v.bytes)
+	if cap(v.gaps) > manyKept && len(v.gaps) < manyKept/4 {
+		v.gaps = nil
+	}
 	v.bytes, v.gaps = v.bytes[:0], v.gaps[:0]
 }

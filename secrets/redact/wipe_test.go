@@ -50,9 +50,9 @@ func TestAStreamKeepsOnlyWhatItHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := r.Writer(io.Discard)
-	_, _ = io.WriteString(w, "abcdefgh and abc")
+	_, _ = io.WriteString(w, "and abcdefgh, then something else, and abc")
 	held := w.stream().tail.text
-	if string(held) != " abc" || !zero(held[len(held):cap(held)]) {
+	if string(held) != "mething else, and abc" || !zero(held[len(held):cap(held)]) {
 		t.Errorf("held %q, then %q", held, held[len(held):cap(held)])
 	}
 	if err := w.Close(); err != nil {
