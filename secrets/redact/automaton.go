@@ -49,20 +49,16 @@ const manyChildren = 8
 
 // build makes an automaton of forms that are sorted by their bytes and differ.
 func build(forms []form) *automaton {
-	var (
-		common = make([]int32, len(forms)) // bytes shared with the form before
-		at     = make([]int32, len(forms)) // the state of the beginning that was read
-		active = make([]int32, len(forms)) // forms that are longer than that
-		paths  = make([]path, len(forms))
-		states = 1
-	)
+	active := make([]path, len(forms)) // of the forms that are longer than what was read
+	texts := make([][]byte, len(forms))
+	states := 1
 	for i := range forms {
-		paths[i] = pathOf(&forms[i].pattern)
+		texts[i] = forms[i].bytes
+		active[i] = pathOf(&forms[i].pattern, int32(i))
 		if i > 0 {
-			common[i] = int32(shared(paths[i-1].bytes, paths[i].bytes))
+			active[i].common = int32(shared(forms[i-1].bytes, forms[i].bytes))
 		}
-		states += len(paths[i].bytes) - int(common[i])
-		active[i] = int32(i)
+		states += int(active[i].size - active[i].common)
 	}
 	a := &automaton{
 		states: make([]state, states+1), label: make([]byte, 1, states), ends: make([]int32, len(forms)),
@@ -70,33 +66,38 @@ func build(forms []form) *automaton {
 	a.states[0].found = -1
 	parents := 0 // of which the first child is known
 	for depth := int32(1); len(active) > 0; depth++ {
-		longer := active[:0]
-		for _, i := range active {
-			p := &paths[i]
-			if common[i] >= depth {
-				at[i] = at[i-1] // which was read just before
-			} else {
-				state := int32(len(a.label))
-				for ; parents <= int(at[i]); parents++ {
-					a.states[parents].first = state
-				}
-				a.label = append(a.label, p.bytes[depth-1])
-				a.states[state].depth, a.states[state].found = depth, -1
-				at[i] = state
+		longer := 0
+		var last int32 // the state of the form before
+		for i := range active {
+			p := &active[i]
+			if depth%8 == 1 { // what is read at each level is kept together
+				copy(p.next[:], texts[p.form][depth-1:])
 			}
-			s := &a.states[at[i]]
+			if p.common < depth {
+				last = int32(len(a.label))
+				for ; parents <= int(p.at); parents++ {
+					a.states[parents].first = last
+				}
+				a.label = append(a.label, p.next[(depth-1)%8])
+				a.states[last].depth, a.states[last].found = depth, -1
+			}
+			p.at = last
+			s := &a.states[last]
 			if depth < unbroken {
 				s.flags |= p.own & ownBreak(int(depth))
 			}
-			if int(depth) == len(p.bytes) {
+			if depth == p.size {
 				s.flags |= p.last
-				s.found, a.ends[i] = i, at[i]
-			} else {
-				s.flags |= p.each
-				longer = append(longer, i)
+				s.found, a.ends[p.form] = p.form, last
+				continue
 			}
+			s.flags |= p.each
+			if longer < i {
+				active[longer] = *p
+			}
+			longer++
 		}
-		active = longer
+		active = active[:longer]
 	}
 	for ; parents <= states; parents++ {
 		a.states[parents].first = int32(states)
@@ -106,14 +107,17 @@ func build(forms []form) *automaton {
 	return a
 }
 
-// path is what a form marks on its way.
+// path is a form on its way into an automaton.
 type path struct {
-	bytes           []byte
-	each, last, own flags // of the states before the last one, of that, and of the first ones
+	form, size      int32
+	common          int32   // bytes shared with the form before
+	at              int32   // the state of the beginning that was read
+	next            [8]byte // some of its bytes
+	each, last, own flags   // of the states before the last one, of that, and of the first ones
 }
 
-func pathOf(p *pattern) path {
-	w := path{bytes: p.bytes, own: p.own}
+func pathOf(p *pattern, form int32) path {
+	w := path{form: form, size: int32(len(p.bytes)), own: p.own}
 	if p.before != nil {
 		w.each, w.last = flagEdged, flagEdged
 	}
@@ -190,40 +194,54 @@ func (a *automaton) widen(s int32) {
 // lay lays the states out as they are read.
 func (a *automaton) lay() {
 	n := int32(len(a.label))
-	branches := make([]bool, n) // whether a state does, or one after it
+	line := make([]int32, n) // how many states follow in line; -1: this one, or one of them, branches
 	for s := n - 1; s >= 0; s-- {
-		kids, first := a.states[s].kids, a.states[s].first
-		branches[s] = s == 0 || kids > 1 || kids == 1 && branches[first]
+		switch first := a.states[s].first; {
+		case s == 0, a.states[s].kids > 1, a.states[s].kids == 1 && line[first] < 0:
+			line[s] = -1
+		case a.states[s].kids == 1:
+			line[s] = line[first] + 1
+		}
 	}
 	// First what branches and its children; what follows those is in line.
 	place := make([]int32, n)
-	next := int32(1)
+	head := int32(1)
 	for s := range n {
-		if branches[s] {
+		if line[s] < 0 {
 			for c := a.states[s].first; c < a.states[s+1].first; c++ {
-				place[c] = next
-				next++
+				place[c] = head
+				head++
 			}
 		}
 	}
+	label, next := make([]byte, head), head
 	for s := range n {
-		if !branches[s] && place[s] > 0 && a.states[s].kids == 1 && place[a.states[s].first] == 0 {
-			for c := s; a.states[c].kids == 1; next++ {
-				c = a.states[c].first
-				place[c] = next
+		first := a.states[s].first
+		if place[s] < head {
+			label[place[s]] = a.label[s]
+			if line[s] > 0 {
+				place[first] = next
+				next += line[s]
 			}
+		} else if line[s] > 0 {
+			place[first] = place[s] + 1
 		}
 	}
-	states, label := make([]state, n), make([]byte, n)
+	states := make([]state, n)
 	for old, s := range a.states[:n] {
 		if s.kids > 0 {
 			s.first = place[s.first]
 		}
 		s.fail = place[s.fail]
-		states[place[old]], label[place[old]] = s, a.label[old]
+		states[place[old]] = s
 	}
 	clear(a.label)
 	a.states, a.label = states, label
+	a.moved(place)
+}
+
+// moved is what else tells of states that have other places now.
+func (a *automaton) moved(place []int32) {
 	for f, end := range a.ends {
 		a.ends[f] = place[end]
 	}

@@ -11,8 +11,8 @@
 // The forms of a value: its bytes as they are, without the white space around
 // them, and what other programs make of them, such as base64 of something that
 // holds it, JSON or a shell's quotes. [Form] lists them, and the host may choose.
-// Bits that share a character with others are masked with it: all of "dXNlcjpwYXNz"
-// that depends on the value, for the user as well.
+// In base64 the characters that hold bits of the value beside others are masked with
+// it, unless a line ends between them and the rest.
 //
 // A form of at least 8 bytes is also found broken: with line breaks and control
 // sequences of a terminal (CSI, of up to 18 bytes) between its bytes, at most 32
@@ -24,8 +24,8 @@
 // would have to be held back.
 //
 // A value of fewer than [Options].Token bytes is masked only where it stands as a
-// whole token, with no letter, digit, "_" or rune beyond ASCII next to it, and
-// unbroken. One of fewer than [Options].Short bytes, or of which nothing else than
+// whole token, with no letter, digit, "_" or rune beyond ASCII next to it, but for
+// those that end an escape such as "\n" or "%3D" or a control sequence; and unbroken. One of fewer than [Options].Short bytes, or of which nothing else than
 // white space is left, is not masked; [Redactor.Short] names those.
 //
 // What can't be found: a value that was compressed, encrypted or hashed, a part of
@@ -71,10 +71,12 @@
 // nearly hold forms everywhere, and for smaller writes, an automaton reads each
 // byte once (Aho and Corasick), whatever the text and the forms. With a form of
 // less than 4 bytes there is only the automaton. A Writer keeps memory for about
-// 64 KiB and MaxHold bytes and allocates none once it has it.
+// 100 KiB and MaxHold bytes, and up to 600 KiB after a text that is broken at every
+// other byte, and allocates none once it has it.
 //
 // Compiling sorts the forms and makes a state of the automaton, of 22 bytes, for each
-// byte that they do not share with the one before, anew with each [Redactor.Add]: a
-// value of 32 bytes has some 20 different forms of 1,800 bytes. docs/redaction.md
+// byte that they do not share with the one before, anew with each [Redactor.Add],
+// during which streams wait: a value of 32 hexadecimal digits has some 20 different
+// forms of 2,000 bytes. docs/redaction.md
 // has measurements.
 package redact

@@ -61,12 +61,14 @@ func inHex(v []byte) (all []pattern) {
 	lower := hex.AppendEncode(nil, v)
 	for _, digits := range [][]byte{lower, bytes.ToUpper(lower)} {
 		all = append(all, pattern{bytes: digits})
-		for _, s := range []struct{ before, between string }{
-			{"", " "}, {"", ":"}, {`\x`, ""}, {"0x", " "}, {"0x", ", "}, {"%", ""},
+		for _, s := range []struct{ before, between, line string }{
+			{"", " ", ""}, {"", ":", ""}, {`\x`, "", ""}, {"0x", " ", ""}, {"0x", ", ", ""}, {"0x", ", ", ",\n  "}, {"%", "", ""},
 		} {
 			var b []byte
 			for i := 0; i < len(digits); i += 2 {
-				if i > 0 {
+				if i%(2*12) == 0 && i > 0 && s.line != "" { // xxd -i
+					b = append(b, s.line...)
+				} else if i > 0 {
 					b = append(b, s.between...)
 				}
 				b = append(append(b, s.before...), digits[i:i+2]...)

@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"sync/atomic"
 
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -77,6 +78,18 @@ const (
 // part of a rune beyond ASCII.
 func word(b byte) bool {
 	return b >= 0x80 || b == '_' || b-'0' < 10 || b|0x20-'a' < 26
+}
+
+// escapes end in a letter or digit that is no part of the token after it: those of
+// control characters, of JSON and of URLs, and control sequences.
+var escapes = regexp.MustCompile(`(\\[abfnrtv0]|\\x[[:xdigit:]]{2}|\\u[[:xdigit:]]{4}|%[[:xdigit:]]{2}|\x1b\[[\x20-\x3f]{0,15}[\x40-\x7e])$`)
+
+// goesOn reports whether a token goes on from the end of text.
+func goesOn(text []byte) bool {
+	if len(text) == 0 || !word(text[len(text)-1]) {
+		return false
+	}
+	return !escapes.Match(text[max(0, len(text)-maxCSI):])
 }
 
 func isBreak(b byte) bool { return b == '\n' || b == '\r' }

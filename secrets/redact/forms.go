@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"hash/maphash"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,9 +15,9 @@ type Form string
 
 // The forms, which are all by default.
 const (
-	Lines   Form = "lines"   // each line of at least 16 bytes, but no "-----BEGIN ...-----"
+	Lines   Form = "lines"   // each line of at least 16 bytes, but no "-----BEGIN ...-----", and none of JSON
 	Flat    Form = "flat"    // on one line: a space for each line break, or for all white space in a row
-	Leaves  Form = "leaves"  // of a JSON object or array, each string of at least 16 bytes, but no URL without a query or user; they have all other forms
+	Leaves  Form = "leaves"  // of a JSON object or array, each string of at least 16 bytes that is not just an address, and shorter ones that their key calls a password, secret, token or the like; they have all other forms
 	Base64  Form = "base64"  // standard and URL-safe, on its own or with anything before and after it: HTTP Basic, too
 	Base32  Form = "base32"  // with anything after it
 	Hex     Form = "hex"     // in both cases; with spaces, colons, \x, 0x or % between bytes
@@ -25,6 +26,7 @@ const (
 	Quoted  Form = "quoted"  // Go's %q and %+q, Python's, and a regular expression's or LDAP's escapes
 	Shell   Form = "shell"   // in single and double quotes, as printf %q and set -x print it
 	XML     Form = "xml"     // and HTML: named, decimal and hexadecimal entities
+	YAML    Form = "yaml"    // in double quotes
 	SQL     Form = "sql"     // quotes doubled or escaped: YAML's single-quoted and CSV's, too
 	UTF16   Form = "utf16"   // in both byte orders
 	Decimal Form = "decimal" // as bytes printed in decimal, as Go's %v, JSON, Python and Java print them
@@ -33,12 +35,12 @@ const (
 // encoders are what makes the forms, but those that take a value apart.
 var encoders = map[Form]func(v []byte) []pattern{
 	Flat: flat, Base64: inBase64, Base32: inBase32, Hex: inHex, URL: inURL, JSON: inJSON, Quoted: quoted,
-	Shell: inShell, XML: inXML, SQL: inSQL, UTF16: inUTF16, Decimal: inDecimal,
+	Shell: inShell, XML: inXML, YAML: inYAML, SQL: inSQL, UTF16: inUTF16, Decimal: inDecimal,
 }
 
 // DefaultForms returns all forms.
 func DefaultForms() []Form {
-	return []Form{Lines, Flat, Leaves, Base64, Base32, Hex, URL, JSON, Quoted, Shell, XML, SQL, UTF16, Decimal}
+	return []Form{Lines, Flat, Leaves, Base64, Base32, Hex, URL, JSON, Quoted, Shell, XML, YAML, SQL, UTF16, Decimal}
 }
 
 // part is the size in bytes from which lines and strings of JSON are forms of
@@ -54,16 +56,16 @@ func formsOf(plain []byte, o *Options) []pattern {
 		return nil
 	}
 	d.encode(plain)
-	if slices.Contains(o.Forms, Lines) {
+	inside, isJSON := leaves(plain)
+	if !isJSON {
 		d.lines(plain)
 	}
 	if slices.Contains(o.Forms, Leaves) {
-		for _, leaf := range leaves(plain) {
+		for _, leaf := range inside {
+			d.whole = len(leaf) < o.Token
 			d.add(leaf, pattern{})
 			d.encode(leaf)
-			if slices.Contains(o.Forms, Lines) {
-				d.lines(leaf)
-			}
+			d.lines(leaf)
 		}
 	}
 	return d.all
@@ -110,18 +112,42 @@ func (d *deriver) add(raw []byte, like pattern) {
 
 // encode adds all forms of v that encoders make.
 func (d *deriver) encode(v []byte) {
+	var crlf []byte
+	bare := !slices.ContainsFunc(v, func(b byte) bool { return !unquotable.has(b) })
+	if bytes.IndexByte(v, '\n') >= 0 {
+		crlf = bytes.ReplaceAll(bytes.ReplaceAll(v, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+	}
 	for _, f := range d.options.Forms {
-		if of := encoders[f]; of != nil {
-			for _, p := range of(v) {
-				d.add(p.bytes, p)
-				clear(p.bytes)
-			}
+		of := encoders[f]
+		if of == nil || bare && slices.Contains(quoting, f) {
+			continue
+		}
+		all := of(v)
+		if crlf != nil && slices.Contains(bytewise, f) {
+			all = append(all, of(crlf)...)
+		}
+		for _, p := range all {
+			d.add(p.bytes, p)
+			clear(p.bytes)
 		}
 	}
+	clear(crlf)
 }
+
+// quoting are forms that change nothing in a value of unquotable characters alone.
+var (
+	quoting    = []Form{URL, JSON, Quoted, Shell, YAML, SQL}
+	unquotable = charsetOf(alnum + "_-")
+)
+
+// bytewise are forms in which other line breaks look different.
+var bytewise = []Form{Base64, Base32, Hex, UTF16, Decimal}
 
 // lines adds each line of v that is long enough, if there are several.
 func (d *deriver) lines(v []byte) {
+	if !slices.Contains(d.options.Forms, Lines) {
+		return
+	}
 	lines := bytes.FieldsFunc(v, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, line := range lines {
 		if line = trimmed(line); len(lines) > 1 && len(line) >= part && !armour(line) {
@@ -136,36 +162,46 @@ func armour(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("-----")) && bytes.HasSuffix(line, []byte("-----"))
 }
 
-// leaves returns the strings in v that are long enough, if that is an object or
-// an array in JSON.
-func leaves(v []byte) (all [][]byte) {
+// leaves returns the strings in v that are forms of their own, if that is an object
+// or an array in JSON; also those in JSON within a string.
+func leaves(v []byte) (all [][]byte, isJSON bool) {
 	var tree any
 	if len(v) == 0 || v[0] != '{' && v[0] != '[' || json.Unmarshal(v, &tree) != nil {
-		return nil
+		return nil, false
 	}
-	var walk func(any)
-	walk = func(node any) {
+	var walk func(key string, node any)
+	walk = func(key string, node any) {
 		switch node := node.(type) {
 		case string:
-			if leaf := trimmed([]byte(node)); len(leaf) >= part && !address(node) {
+			leaf := trimmed([]byte(node))
+			if inner, isJSON := leaves(leaf); isJSON {
+				all = append(all, inner...)
+			} else if !address(node) && (len(leaf) >= part || secretKey.MatchString(key)) {
 				all = append(all, leaf)
 			}
 		case []any:
 			for _, n := range node {
-				walk(n)
+				walk(key, n)
 			}
 		case map[string]any:
-			for _, n := range node {
-				walk(n)
+			for key, n := range node {
+				walk(key, n)
 			}
 		}
 	}
-	walk(tree)
-	return all
+	walk("", tree)
+	return all, true
 }
 
+// secretKey matches the keys of what is short and secret all the same.
+var secretKey = regexp.MustCompile(`(?i)pass|pwd|secret|token|credential|(api|access|private|auth|encryption)[-_]?key`)
+
 // address reports whether s is a URL that holds no more than an address, which a
-// log may tell.
+// log may tell: none with a user, a query, or a long part of its path that mixes
+// letters and digits.
 func address(s string) bool {
-	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsAny(s, "@?#")
+	return (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && !strings.ContainsAny(s, "@?#") &&
+		!slices.ContainsFunc(strings.Split(s, "/"), func(part string) bool {
+			return len(part) >= 16 && !strings.Contains(part, ".")
+		})
 }

@@ -112,8 +112,14 @@ func waysOf(value string) []way {
 		{"colours \x1b[32m", trimmed[:len(trimmed)/2] + "\x1b[1m" + trimmed[len(trimmed)/2:], "\x1b[0m"},
 		{"wrapped ", wrapped(encoded[8:kept], 76), ""},
 	}
+	var account struct {
+		Key string `json:"private_key"`
+	}
+	if json.Unmarshal([]byte(value), &account) == nil {
+		lines = strings.Split(account.Key, "\n")
+	}
 	if len(lines) > 3 {
-		ways = append(ways, way{"> ", strings.TrimSpace(lines[len(lines)/2]), ""})
+		ways = append(ways, way{"> ", lines[len(lines)/2], ""})
 	}
 	return ways
 }

@@ -149,6 +149,22 @@ func isWord(b byte) bool {
 	return b >= 0x80 || strings.IndexByte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", b) >= 0
 }
 
+// behindEscape reports whether text ends in an escape or a control sequence.
+func behindEscape(text string) bool {
+	for n := 2; n <= min(18, len(text)); n++ {
+		end := text[len(text)-n:]
+		switch {
+		case n == 2 && strings.Contains(`\a\b\f\n\r\t\v\0`, end) && end[0] == '\\',
+			n == 3 && end[0] == '%' && strings.Trim(end[1:], "0123456789abcdefABCDEF") == "",
+			n == 4 && strings.HasPrefix(end, `\x`) && strings.Trim(end[2:], "0123456789abcdefABCDEF") == "",
+			n == 6 && strings.HasPrefix(end, `\u`) && strings.Trim(end[2:], "0123456789abcdefABCDEF") == "",
+			sequence.FindString(end) == end:
+			return true
+		}
+	}
+	return false
+}
+
 // occurrence is where a needle stands.
 type occurrence struct {
 	from, to int
@@ -169,7 +185,7 @@ func occurrencesIn(needles []needle, text string) (all []occurrence) {
 				if !allowed {
 					continue
 				}
-				if n.whole && (from > 0 && isWord(text[from]) && isWord(text[from-1]) || to < len(text) && isWord(text[to-1]) && isWord(text[to])) {
+				if n.whole && (from > 0 && isWord(text[from]) && isWord(text[from-1]) && !behindEscape(text[:from]) || to < len(text) && isWord(text[to-1]) && isWord(text[to])) {
 					continue
 				}
 				if early > 0 {

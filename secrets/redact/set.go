@@ -119,7 +119,7 @@ func (s *set) compare(a, b span) int {
 // its bytes lie in text[from:end], broken by these gaps.
 func (s *set) judge(f int32, text []byte, from, end, kept int, within []gap) (span, bool) {
 	p := &s.forms[f].pattern
-	if p.whole && (from > 0 && word(text[from]) && word(text[from-1]) || end < len(text) && word(text[end-1]) && word(text[end])) {
+	if p.whole && (word(text[from]) && goesOn(text[:from]) || end < len(text) && word(text[end-1]) && word(text[end])) {
 		return span{}, false
 	}
 	o := span{s.automaton.counts(s.automaton.ends[f], within, kept, from), end, from, f}
