@@ -20,6 +20,7 @@ import (
 const (
 	lease    = 2 * time.Minute
 	horizon  = 10 * time.Minute
+	looks    = horizon / 5     // between two at what was seen absent
 	interval = 2 * time.Minute // between sweeps
 	need     = time.Hour
 	slowest  = 10 * time.Minute // from the beginning of a sweep to the end of the next, where only crashes happen
@@ -44,6 +45,7 @@ type world struct {
 	actor      map[secrets.RunID]*process // who began or took a run last; nil after its end
 	epoch      map[secrets.RunID]uint64
 	ended      map[secrets.RunID]bool
+	twice      map[secrets.RunID]bool      // ended again, which only the host does
 	crashed    map[secrets.RunID]time.Time // when its stager died
 	cleaned    map[secrets.RunID]time.Time
 	found      map[string]finding
@@ -88,7 +90,7 @@ func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *worl
 	}
 	w := &world{
 		ctx: ctx, seed: seed, backend: backend, platforms: map[string]*providertest.Platform{},
-		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{},
+		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{}, twice: map[secrets.RunID]bool{},
 		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
 		sweeping: map[*process]int{}, began: map[*process]time.Time{}, lost: map[string]*loss{}, refused: map[string]func(string) bool{},
 		needed: map[secrets.RunID]time.Time{}, creating: map[string]int{}, strays: map[string]time.Time{}, plain: map[secrets.Pin][]byte{},
@@ -219,6 +221,8 @@ func (w *world) ledger(p *process) stage.Ledger {
 			err := do(ctx)
 			w.changed(method, run)
 			switch {
+			case errors.Is(err, stage.ErrEnded):
+				w.twice[run] = true
 			case err == nil && !run.IsZero():
 				w.committed(ctx, p, method, run)
 			case err == nil && method == "Sweeping":

@@ -23,7 +23,10 @@
 //
 // Whatever interrupts this, [Engine.Sweep], called from any process, goes on
 // where it stopped. After a crash anywhere nothing is left after at most the
-// actor's lease, the time until the next sweep, and the platform's horizon.
+// actor's lease, the time until the next sweep, and the platform's horizon; one
+// more sweep for each at which a call fails, and a fifth of the horizon where the
+// host ends the run again in between, since what was just seen absent is not looked
+// for at once.
 //
 // # What nobody answers for
 //
