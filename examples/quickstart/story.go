@@ -191,7 +191,7 @@ func (t teller) used(ctx context.Context, h *house, v *cabinet) error {
 		return err
 	}
 	// Without the cancelling: a run is completed however it ends.
-	receipt, err := h.service.Complete(context.WithoutCancel(ctx), lin, r.Run, pipesecrets.Ending{Outcome: "succeeded"})
+	receipt, err := h.complete(context.WithoutCancel(ctx), lin, r.Run, "succeeded")
 	if err := errors.Join(jobErr, err); err != nil {
 		return err
 	}

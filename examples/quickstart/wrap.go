@@ -17,6 +17,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -116,7 +117,7 @@ func (h *house) run(ctx context.Context, command []string, signals <-chan os.Sig
 		return 1, err
 	}
 	defer func() {
-		receipt, failed := h.service.Complete(ctx, me, id, pipesecrets.Ending{Outcome: fmt.Sprint("exit-", status)})
+		receipt, failed := h.complete(ctx, me, id, fmt.Sprint("exit-", status))
 		if failed == nil && !receipt.Gone() {
 			failed = errors.New("something is still staged")
 		}
@@ -128,6 +129,19 @@ func (h *house) run(ctx context.Context, command []string, signals <-chan os.Sig
 	stop := h.heartbeat(ctx, id)
 	defer stop()
 	return execute(command, h.environment(launch.References), launch, signals)
+}
+
+// complete ends a run. A sweep of another process may be faster to remove what the
+// run had once it has ended: then it asks again until that is done, at most for as
+// long as a dead process would keep its lease.
+func (h *house) complete(ctx context.Context, c rbac.Caller, id secrets.RunID, outcome string) (stage.Receipt, error) {
+	for deadline := time.Now().Add(3 * time.Minute); ; {
+		receipt, err := h.service.Complete(ctx, c, id, pipesecrets.Ending{Outcome: outcome})
+		if !errors.Is(err, pipesecrets.ErrBusy) || time.Now().After(deadline) {
+			return receipt, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // heartbeat renews the run until it is stopped.
