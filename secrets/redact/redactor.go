@@ -183,7 +183,7 @@ func (c *core) add(values map[secrets.Name]secrets.Value) error {
 		}
 		added[i].hits = c.hits[f.name]
 	}
-	c.set.automaton.wipe() // its labels; the forms are those of the next one
+	c.set.wipeSearch() // the forms are the next one's
 	c.set = compile(slices.Concat(c.set.forms, added))
 	c.neutral = c.set.neutral
 	c.short = append(c.short, short...)

@@ -90,7 +90,15 @@ func (s *set) holds(text string) bool {
 // wipe forgets the forms.
 func (s *set) wipe() {
 	wipe(s.forms)
+	s.wipeSearch()
+}
+
+// wipeSearch forgets what was made of the forms, but not these.
+func (s *set) wipeSearch() {
 	s.automaton.wipe()
+	for _, k := range s.skippers {
+		clear(k.forms)
+	}
 }
 
 // mark returns what stands for a run that f names.

@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/pipesecrets/pipesecrets/secrets/redact"
 )
 
 type streamCase struct {
@@ -63,11 +65,24 @@ var streamCases = []streamCase{
 	{"without the line break that its file ends in", []string{"AA=hunter22\n"}, "x hunter22 y hunter22\nz", "x <AA> y <AA>\nz"},
 	{"without the white space around it", []string{"AA= \thunter22\r\n\n"}, "hunter22; \thunter2|2\r\n; \thunter22\r\n\n;", "<AA>; \t<AA>\r\n; \t<AA>\r\n\n;"},
 	{"several lines, CRLF", []string{"AA=one\r\ntwo"}, "one\r|\ntwo one\ntwo onetwo on\ne\rtwo", "<AA> <AA> <AA> on\n<AA>"},
+	{"many empty lines", []string{"AA=one" + strings.Repeat("\n", 40) + "two"}, "one" + strings.Repeat("\n", 40) + "two one" + strings.Repeat("\r\n", 40) + "two one" + strings.Repeat("\n", 81) + "two",
+		"<AA> <AA> one" + strings.Repeat("\n", 81) + "two"},
+	{"a break that is its own in a shorter one", []string{"AA=zaab", "BB=a\nab"}, "za\nab", "z<BB>"},
+	{"as much broken as may be", []string{"AA=aaaaaaaaaaaaaaab"}, breaks("aaaa|aaaa|aaaaaaab", 32), "<AA>"},
+	{"more broken than may be", []string{"AA=aaaaaaaaaaaaaaab"}, breaks("aaaa|aaaa|aaaa|aaab", 32), breaks("aaaa|aaaa|aaaa|aaab", 32)},
+	{"too much left out at one place", []string{"AA=aaaaaaaaaaaaaaab"}, breaks("aaaaaaaa|aaaaaaab", 33), breaks("aaaaaaaa|aaaaaaab", 33)},
+	{"the longest sequence that is left out", []string{"AA=abcdefgh"}, "abcd\x1b[" + strings.Repeat("1", 15) + "mefgh", "<AA>"},
+	{"a longer sequence", []string{"AA=abcdefgh"}, "abcd\x1b[" + strings.Repeat("1", 16) + "mefgh", "abcd\x1b[" + strings.Repeat("1", 16) + "mefgh"},
+	{"a sequence in a sequence", []string{"AA=abcdefgh"}, "abcd\x1b[1\x1b[mefgh abcd\x1b[1m\x1b[mefgh", "abcd\x1b[1\x1b[mefgh <AA>"},
+	{"a sequence that looks like a value", []string{"AA=1;31m", "BB=abcdefgh"}, "abcd\x1b[1;31mefgh", "<BB>"},
 	{"NUL and bytes that are no UTF-8", []string{"AA=\x00\xff\xfe\x00"}, "a\x00\xff|\xfe\x00b\x00\xff\xfd", "a<AA>b\x00\xff\xfd"},
 	{"half a rune before a secret", []string{"AA=\xa9abc"}, "\xc3|\xa9abc", "\xc3<AA>"},
 	{"a secret that looks like a pattern", []string{"AA=.*[a-z]+$1\\"}, "x.*[a-z]+$1\\x abc", "x<AA>x abc"},
 	{"the mark in the stream", []string{"AA=abcd"}, "<AA> abcd", "<AA> <AA>"},
 }
+
+// breaks puts n line breaks wherever there is "|".
+func breaks(text string, n int) string { return strings.ReplaceAll(text, "|", strings.Repeat("\n", n)) }
 
 func TestAStreamIsMaskedAlikeHoweverItIsCut(t *testing.T) {
 	for _, c := range streamCases {
@@ -177,6 +192,17 @@ func TestWhatBeginsNoFormPassesAtOnce(t *testing.T) {
 		var out strings.Builder
 		if _, err := io.WriteString(r.Writer(&out), c.in); err != nil || out.String() != c.now {
 			t.Errorf("after writing %q: %q, %v; want %q", c.in, out.String(), err, c.now)
+		}
+	}
+}
+
+// What ends before a control sequence does not end behind it.
+func TestAWholeTokenBeforeASequenceIsNotOneAfterIt(t *testing.T) {
+	o := redact.Options{Short: 1, Token: 5, Forms: []redact.Form{}, Mark: angled.Mark}
+	r := newRedactor(t, o, "AA=aa\x1b[", "CC=b", "BB=a", "DD=aaaaa")
+	for _, pieces := range [][]string{{"aa\x1b[b"}, {"aa", "\x1b", "[", "b"}} {
+		if got := masked(t, r, pieces...); got != "<AA><CC>" {
+			t.Errorf("%q: got %q", pieces, got)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (c csi) next(b byte) csi {
 		return 1
 	case c == 1 && b == '[', 1 < c && c < maxCSI-1 && 0x20 <= b && b < 0x40:
 		return c + 1
-	case 1 < c && c < maxCSI && 0x40 <= b && b < 0x7f:
+	case 1 < c && 0x40 <= b && b < 0x7f:
 		return csiEnds
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -24,8 +25,12 @@ func TestCloseWipesTheForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := r.core().set.forms[0].bytes
+	old, skipper := r.core().set.automaton, r.core().set.skippers[0]
 	if err := r.Add(a, v); err != nil { // takes the place of BB's
 		t.Fatal(err)
+	}
+	if s := old.states; !slices.Equal(s, make([]state, len(s))) || !zero(old.label) {
+		t.Error("what was replaced was not wiped")
 	}
 	first := r.core().set.forms[0].bytes
 	if !bytes.Equal(first, plain) || bytes.Equal(second, plain) {
@@ -34,8 +39,8 @@ func TestCloseWipesTheForms(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !zero(first) {
-		t.Error("Close left a form")
+	if !zero(first) || skipper.forms[0].first != 0 {
+		t.Error("Close left a form, or the beginning of one")
 	}
 }
 
