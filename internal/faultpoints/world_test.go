@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/internal/points"
@@ -51,6 +53,7 @@ var (
 // world is one installation with two platforms, one that shows things late and
 // one that does not, and the faults that are to strike.
 type world struct {
+	mu        sync.Mutex // of what point notes
 	t         *testing.T
 	ctx       context.Context
 	memory    *storetest.Memory
@@ -113,13 +116,9 @@ var errFault = errors.New("a fault")
 
 // point is one call of a process, and the fault that strikes there.
 func (w *world) point(ctx context.Context, process int, call string, do func(context.Context) error) error {
-	if w.dead[process] {
+	f, dead := w.next(process, call)
+	if dead {
 		runtime.Goexit()
-	}
-	f := w.strike[len(w.calls)]
-	w.calls = append(w.calls, call)
-	if f != none && f != stale {
-		w.struck++
 	}
 	switch f {
 	case before:
@@ -136,13 +135,36 @@ func (w *world) point(ctx context.Context, process int, call string, do func(con
 		if f == crashAfter {
 			_ = do(ctx) // nobody hears of it
 		}
-		w.dead[process], w.crashed = true, time.Now()
+		w.kill(process)
 		runtime.Goexit()
 	case stale:
 		w.looks = true // as far as the platform may
 		defer func() { w.looks = false }()
 	}
 	return do(ctx)
+}
+
+// next notes a call and answers the fault that strikes there, and whether the
+// process is dead. One call comes after the other, but a sweep does not wait for a
+// goroutine that was killed: nothing but the lock tells the race detector so.
+func (w *world) next(process int, call string) (f fault, dead bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead[process] {
+		return none, true
+	}
+	f = w.strike[len(w.calls)]
+	w.calls = append(w.calls, call)
+	if f != none && f != stale {
+		w.struck++
+	}
+	return f, false
+}
+
+func (w *world) kill(process int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dead[process], w.crashed = true, time.Now()
 }
 
 // choose makes a platform answer stale when it is to, and if it may.
@@ -195,6 +217,7 @@ func (w *world) process(do func(*stage.Engine)) (killed bool) {
 		do(engine)
 	}()
 	<-done
+	synctest.Wait()
 	return w.dead[id]
 }
 
