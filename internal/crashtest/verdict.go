@@ -33,12 +33,13 @@ type verdict struct {
 // sweep follows within the interval, and looks again a horizon later. Where an
 // object is still there when it was removed, since the platform shows what was, or
 // made another one of a request that it got twice, the next attempt is 5 to 15
-// seconds later, and the one after that 10 to 30 (provider/stage): no more than
-// these two, once the platform is calm.
+// seconds later, the one after that 10 to 30, and the third 20 to 60 (provider/stage):
+// no more than two of these follow each other once the platform is calm, but the
+// first may have failed before the last kill.
 const (
 	sweepInterval = 50 * time.Millisecond
 	bound         = need + grace + lease + sweepInterval + horizon
-	retries       = (15 + 30) * time.Second
+	retries       = (30 + 60) * time.Second
 
 	// soon is what the bound may come to on a machine that is busy: on two cores
 	// beside eight processes that did nothing but compute, the worst was 2.4 seconds.
