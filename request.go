@@ -90,7 +90,8 @@ func (p *plan) destroy() { destroy(p.values) }
 // Preflight answers what a launch of this request would choose, and why. A bad
 // request is refused with a [RequestError] that names everything that is wrong
 // with it: names that are missing, expired, disabled or not allowed; values that
-// a target can't carry; names and targets that don't fit together. Nothing is
+// a target can't carry, or not all together; names and targets that don't fit
+// together. Nothing is
 // staged and the run's id is not used up; it may be zero. It needs the right to
 // use the workspace.
 //
@@ -158,10 +159,27 @@ func (s *Service) prepare(ctx context.Context, c rbac.Caller, r LaunchRequest) (
 	}
 	problems = append(problems, s.aim(p, r, resolution)...)
 	p.resolution = s.readable(ctx, c, resolution)
-	if len(problems) > 0 {
-		return p, &RequestError{problems}
+	if len(problems) == 0 {
+		problems, err = s.fits(p, r.Run)
 	}
-	return p, nil
+	if err == nil && len(problems) > 0 {
+		err = &RequestError{problems}
+	}
+	return p, err
+}
+
+// fits answers which targets refuse the whole of what is to go there.
+func (s *Service) fits(p *plan, run secrets.RunID) (problems []Problem, err error) {
+	for _, target := range slices.Sorted(maps.Keys(p.targets)) {
+		_, err := s.engine.Plan(run, [16]byte{}, map[string][]provider.Item{target: p.targets[target]})
+		var invalid *secrets.InvalidError
+		if errors.As(err, &invalid) {
+			problems = append(problems, Problem{Target: target, Rule: invalid.Error()})
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return problems, nil
 }
 
 // layers reads the candidates of every scope that has a say: the workspace, its
@@ -255,10 +273,13 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 				continue
 			}
 			aimed[item.Name] = true
-			p.targets[target] = append(p.targets[target], item.Item)
-			if rule := carries(driver, item.Name, p.values[item.Name]); rule != "" {
+			rule := carries(driver, item.Name, p.values[item.Name])
+			if rule != "" {
 				problems = append(problems, Problem{Name: item.Name, Target: target, Rule: rule})
+			} else if w, weighs := driver.(provider.Weigher); weighs {
+				item.Weight = w.Weigh(item.Name, p.values[item.Name])
 			}
+			p.targets[target] = append(p.targets[target], item.Item)
 		}
 	}
 	for _, item := range p.items {

@@ -14,13 +14,14 @@
 //     number of times, from any process, after any fault.
 //
 // A driver whose platform can list objects also implements [Lister]; one whose
-// objects hold several secrets each implements [Withdrawer].
+// objects hold several secrets each implements [Withdrawer] if it can take one out
+// of them, and [Weigher] if they are limited in size.
 //
 // # Errors
 //
 // A driver answers [Error] with a [Code], and never wraps or quotes what its
-// platform said: such texts may hold a value. A driver does not retry; a code
-// says whether the protocol should. It honours its context: a call that was
+// platform said: such texts may hold a value. A driver does not retry, unless the
+// platform asked it to wait; a code says whether the protocol should. It honours its context: a call that was
 // cancelled may or may not have had its effect, and begins nothing more that makes
 // anything.
 package provider
@@ -57,6 +58,9 @@ type Capabilities struct {
 type Item struct {
 	Name secrets.Name
 	Pin  secrets.Pin
+
+	// Weight is what a [Weigher] says of its value. It is for Plan, and not kept.
+	Weight int
 }
 
 // Object is something to create on a platform, decided and committed before it
@@ -114,7 +118,8 @@ type Provider interface {
 	Carries(secrets.Name, secrets.Value) error
 
 	// Plan decides which objects hold the items: each item in exactly one. It
-	// does no I/O. nonce returns 26 unguessable characters of [a-z2-7], others
+	// does no I/O. A run that the platform can't take is refused with a
+	// *secrets.InvalidError; run is zero where only that is asked. nonce returns 26 unguessable characters of [a-z2-7], others
 	// at each call; Name must contain one unless the platform's contract rules
 	// it out, and then follows from the run and the items alone. Stage, Token,
 	// Mark, Run, Epoch and Expires are set by the caller.
@@ -159,6 +164,14 @@ type Withdrawer interface {
 	// another process may remove the object, or cut it down further under a later
 	// Epoch: it then brings back nothing of what was taken.
 	Withdraw(ctx context.Context, o Object, id string, open Opener) error
+}
+
+// Weigher is a driver that puts several items into an object of limited size, so
+// that its Plan must know how large they are.
+type Weigher interface {
+	// Weigh answers how much of an object the value takes under this name, in units
+	// of the driver's own. It does no I/O.
+	Weigh(secrets.Name, secrets.Value) int
 }
 
 // Code classifies a driver's failure.

@@ -31,6 +31,7 @@ var valueDoors = []door{
 	{"provider.Provider.Create(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Withdrawer.Withdraw(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Provider.Carries(1) secrets.Value", "given to a driver, for it to refuse what its platform can't hold"},
+	{"provider.Weigher.Weigh(1) secrets.Value", "given to a driver, for it to tell how much room it takes"},
 }
 
 // byteDoors are all the places where a program can get a slice of bytes, or read
@@ -61,6 +62,21 @@ var byteDoors = []door{
 	{"secrets/storetest.Backend.SaveKeysets(wrapped) []byte", "wrapped keysets"},
 	{"secrets/storetest.Memory.LoadKeysets returns []byte", "wrapped keysets"},
 	{"secrets/sqlstore.Store.LoadKeysets returns []byte", "wrapped keysets"},
+
+	{"provider/awssm.Client.CreateSecret(1) *secretsmanager.CreateSecretInput", "plaintext: what a create is given goes to AWS by the host's client"},
+	{"provider/awssm.Client.CreateSecret returns *secretsmanager.CreateSecretOutput", "an ARN"},
+	{"provider/awssm.Client.CreateSecret(2)(0) *secretsmanager.Options", "the host's own"},
+	{"provider/awssm.Client.DeleteSecret(1) *secretsmanager.DeleteSecretInput", "an ARN"},
+	{"provider/awssm.Client.DeleteSecret returns *secretsmanager.DeleteSecretOutput", "an ARN"},
+	{"provider/awssm.Client.DeleteSecret(2)(0) *secretsmanager.Options", "the host's own"},
+	{"provider/awssm.Client.DescribeSecret(1) *secretsmanager.DescribeSecretInput", "an ARN"},
+	{"provider/awssm.Client.DescribeSecret returns *secretsmanager.DescribeSecretOutput", "tags"},
+	{"provider/awssm.Client.DescribeSecret(2)(0) *secretsmanager.Options", "the host's own"},
+	{"provider/awssm.Client.ListSecrets(1) *secretsmanager.ListSecretsInput", "a prefix"},
+	{"provider/awssm.Client.ListSecrets returns *secretsmanager.ListSecretsOutput", "names and tags"},
+	{"provider/awssm.Client.ListSecrets(2)(0) *secretsmanager.Options", "the host's own"},
+	{"provider/awssm.Driver.IAMPolicy returns []byte", "a policy"},
+	{"provider/awssm.JobDefinition returns []byte", "names and ARNs"},
 
 	{"secrets.Record.Sealed []byte", "ciphertext"},
 	{"provider/stage.Run.Request []byte", "keyed digest"},

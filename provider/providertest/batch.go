@@ -68,7 +68,9 @@ func (f *fixture) batchOf(plain map[secrets.Name][]byte) batch {
 	f.Helper()
 	var items []provider.Item
 	for name := range plain {
-		items = append(items, provider.Item{Name: name, Pin: secrets.Pin{ID: secrets.ID(len(items) + 1), Version: 1}})
+		items = append(items, provider.Item{
+			Name: name, Pin: secrets.Pin{ID: secrets.ID(len(items) + 1), Version: 1}, Weight: f.weigh(name, plain[name]),
+		})
 	}
 	slices.SortFunc(items, func(a, b provider.Item) int { return a.Name.Compare(b.Name) })
 	run := newRun(f.T)
@@ -81,6 +83,19 @@ func (f *fixture) batchOf(plain map[secrets.Name][]byte) batch {
 	b := batch{objects, plain}
 	f.plans(b)
 	return b
+}
+
+// weigh answers how much of an object a value takes.
+func (f *fixture) weigh(name secrets.Name, plain []byte) int {
+	f.Helper()
+	w, weighs := f.driver.(provider.Weigher)
+	if !weighs {
+		return 0
+	}
+	v, err := secrets.NewValue(plain)
+	f.ok(err)
+	defer v.Destroy()
+	return w.Weigh(name, v)
 }
 
 // plan lets a driver plan a run.

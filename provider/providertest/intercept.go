@@ -23,8 +23,8 @@ type Call struct {
 type Hook func(ctx context.Context, c Call, do func(context.Context) error) error
 
 // Intercept returns a driver each call of which goes through the hook. It is a
-// provider.Lister and a provider.Withdrawer exactly if p is. What does no I/O
-// goes to p at once.
+// provider.Lister and a provider.Withdrawer exactly if p is; all weighs nothing if p
+// is no provider.Weigher. What does no I/O goes to p at once.
 func Intercept(p provider.Provider, hook Hook) provider.Provider {
 	i := intercepted{p, hook}
 	lister, lists := p.(provider.Lister)
@@ -53,6 +53,13 @@ func Intercept(p provider.Provider, hook Hook) provider.Provider {
 type intercepted struct {
 	provider.Provider
 	hook Hook
+}
+
+func (i intercepted) Weigh(name secrets.Name, v secrets.Value) int {
+	if w, weighs := i.Provider.(provider.Weigher); weighs {
+		return w.Weigh(name, v)
+	}
+	return 0
 }
 
 // opener puts the hook before an Opener.

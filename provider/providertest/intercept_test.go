@@ -24,10 +24,11 @@ var contract = map[string]reflect.Type{
 	"Provider":   reflect.TypeFor[provider.Provider](),
 	"Lister":     reflect.TypeFor[provider.Lister](),
 	"Withdrawer": reflect.TypeFor[provider.Withdrawer](),
+	"Weigher":    reflect.TypeFor[provider.Weigher](),
 }
 
 // passed are the methods that do no I/O.
-var passed = []string{"Location", "Capabilities", "Carries", "Plan", "References"}
+var passed = []string{"Location", "Capabilities", "Carries", "Plan", "References", "Weigh"}
 
 func TestEveryMethodOfTheContractThatDoesIOIsIntercepted(t *testing.T) {
 	var called []string

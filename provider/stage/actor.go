@@ -7,14 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/stopwatch"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // actor is this engine in the time in which it alone may act on a run.
 type actor struct {
-	run  Run
-	term time.Time // by our own monotonic clock: from here on we may not act
+	run   Run
+	lease time.Duration
+	since stopwatch.Watch // when the lease was asked for
 
 	// The ledger's time at a moment of ours. What is compared with other hosts'
 	// times, such as the horizon, is counted on the ledger's clock.
@@ -24,14 +26,21 @@ type actor struct {
 // actorSince is the actor of a run whose lease was granted between before, by our
 // clock, and now.
 func (e *Engine) actorSince(before time.Time, run Run) actor {
-	return actor{run: run, term: before.Add(e.config.Lease), ledger: run.Actor.Add(-e.config.Lease), seen: time.Now()}
+	return actor{
+		run: run, lease: e.config.Lease, since: stopwatch.At(before),
+		ledger: run.Actor.Add(-e.config.Lease), seen: time.Now(),
+	}
 }
 
 // now is the ledger's time.
 func (a actor) now() time.Time { return a.ledger.Add(time.Since(a.seen)) }
 
+// remains answers how much of our lease is left by our own clock, even if the
+// machine was suspended meanwhile.
+func (a actor) remains() time.Duration { return a.lease - a.since.Elapsed() }
+
 // over reports whether our lease is over by our own clock.
-func (a actor) over() bool { return !time.Now().Before(a.term) }
+func (a actor) over() bool { return a.remains() <= 0 }
 
 // take makes this engine the actor of a run and reads it then, since nobody else
 // changes its rows from there on.
@@ -59,7 +68,7 @@ func (e *Engine) advance(ctx context.Context, a actor, to Phase, lease time.Dura
 }
 
 // waning reports whether half of the lease is over: time to renew it.
-func (e *Engine) waning(a actor) bool { return time.Until(a.term) < e.config.Lease/2 }
+func (e *Engine) waning(a actor) bool { return a.remains() < a.lease/2 }
 
 // keep records progress and so renews the lease.
 func (e *Engine) keep(ctx context.Context, a *actor, rows []Row, ev []secrets.Event) error {
@@ -139,7 +148,7 @@ const callTimeout = 30 * time.Second
 // call makes one call of a driver under a timeout that does not outlast our
 // lease. A panic is an error of the driver.
 func (e *Engine) call(ctx context.Context, a actor, target, op string, timeout time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, min(timeout, time.Until(a.term)))
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, a.remains()))
 	defer cancel()
 	heard := e.calling(ctx, target)
 	defer heard()

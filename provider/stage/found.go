@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/stopwatch"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -86,7 +87,7 @@ func (e *Engine) list(ctx context.Context, target string, lister provider.Lister
 }
 
 func (e *Engine) listed(ctx context.Context, target string, lister provider.Lister, mark [16]byte) (names []string, err error) {
-	a := actor{term: time.Now().Add(listTimeout)}
+	a := actor{lease: listTimeout, since: stopwatch.Start()}
 	err = e.call(ctx, a, target, "list", listTimeout, func(ctx context.Context) error {
 		for o, err := range lister.List(ctx, mark) {
 			if err == nil {
@@ -139,7 +140,7 @@ func (e *Engine) quarantine(ctx context.Context, w *sweep, target string, o prov
 	var presence provider.Presence
 	var id string
 	driver := e.config.Targets[target]
-	a := actor{term: time.Now().Add(callTimeout)}
+	a := actor{lease: callTimeout, since: stopwatch.Start()}
 	err := e.call(ctx, a, target, "probe", callTimeout, func(ctx context.Context) (err error) {
 		presence, id, err = driver.Probe(ctx, o)
 		return err

@@ -93,12 +93,13 @@ type mixed struct {
 }
 
 func (m mixed) Probe(_ context.Context, o provider.Object) (provider.Presence, string, error) {
+	m.attempts[o.Name]++
 	return m.fates[o.Name], "id:" + o.Name, nil
 }
 
 func (m mixed) Remove(_ context.Context, o provider.Object, _ string) error {
-	m.attempts[o.Name]++
 	if m.fates[o.Name] == provider.Present {
+		m.attempts[o.Name]++
 		return &provider.Error{Op: "remove", Code: provider.Forbidden}
 	}
 	return nil

@@ -240,6 +240,7 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 		object.Stage = "" // the key of its row, and none of its own
 	}
 	var presence provider.Presence
+	var looked time.Time
 	look := func() error {
 		return e.call(ctx, a, row.Target, "probe", callTimeout, func(ctx context.Context) error {
 			found, id, err := driver.Probe(ctx, object)
@@ -250,24 +251,28 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 		})
 	}
 	horizon := driver.Capabilities().Horizon
-	if row.ID == "" { // a crash came before the record
+	// A crash may have come before the record. And what was gone once, or is going, is
+	// removed only if it is there again: platforms count what they are asked for.
+	lookFirst := row.ID == "" || row.State == AbsentOnce || row.State == Pending
+	if lookFirst {
+		looked = a.now()
 		if err := look(); err != nil {
 			return err
 		}
 	}
 	// Without a horizon a look may show less than there is to remove, such as what
 	// a crash left half made.
-	if row.ID != "" || presence == provider.Present || horizon == 0 && presence != provider.Foreign {
+	if !lookFirst || presence == provider.Present || horizon == 0 && presence != provider.Foreign {
 		err := e.call(ctx, a, row.Target, "remove", callTimeout, func(ctx context.Context) error {
 			return driver.Remove(ctx, object, row.ID)
 		})
 		if err != nil {
 			return err
 		}
-	}
-	looked := a.now()
-	if err := look(); err != nil {
-		return err
+		looked = a.now()
+		if err := look(); err != nil {
+			return err
+		}
 	}
 	now := a.now()
 	if row.Absent.After(now) { // seen under a clock that was wrong
@@ -321,6 +326,9 @@ const looks = 5
 func (e *Engine) postpone(a actor, row *Row, err error) (failed bool) {
 	row.Attempts++
 	row.Code = codeOf(err)
+	if row.Code == provider.Throttled { // it is at work, and there is nothing for an operator to do
+		row.Attempts = min(row.Attempts, StuckAfter-1)
+	}
 	row.Next = a.now().Add(backoff(retryBase, row.Attempts, retryLimit))
 	switch {
 	case transient(row.Code) && row.Attempts < StuckAfter:

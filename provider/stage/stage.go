@@ -16,7 +16,8 @@ import (
 )
 
 // Plan decides which objects hold which items at each target. Nothing is
-// created. mark is the installation's.
+// created. mark is the installation's. A target that can't take all of it refuses
+// with a *secrets.InvalidError.
 func (e *Engine) Plan(run secrets.RunID, mark [16]byte, targets map[string][]provider.Item) ([]Row, error) {
 	var rows []Row
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
@@ -31,10 +32,17 @@ func (e *Engine) Plan(run secrets.RunID, mark [16]byte, targets map[string][]pro
 			objects, err := driver.Plan(run, slices.Clone(targets[name]), nonce)
 			for _, o := range objects {
 				o.Mark, o.Run, o.Epoch = mark, run, 1
+				for i := range o.Items {
+					o.Items[i].Weight = 0 // the ledger keeps no sizes
+				}
 				rows = append(rows, Row{Target: name, Location: driver.Location(), Object: o})
 			}
 			return err
 		})
+		var invalid *secrets.InvalidError
+		if errors.As(err, &invalid) {
+			return nil, invalid
+		}
 		if err != nil {
 			return nil, driverError("plan", err)
 		}
@@ -220,9 +228,10 @@ func (e *Engine) create(ctx context.Context, a actor, row *Row) error {
 	const op = "create"
 	driver := e.config.Targets[row.Target]
 	row.Object.Epoch = a.run.Epoch
+	var last error
 	for attempt := 1; ; attempt++ {
 		if a.over() {
-			return ErrFenced
+			return errors.Join(ErrFenced, last)
 		}
 		var o opening
 		timeout := cmp.Or(capabilities(driver).CreateTimeout, callTimeout)
@@ -246,6 +255,7 @@ func (e *Engine) create(ctx context.Context, a actor, row *Row) error {
 		if attempt == createAttempts || !again {
 			return err
 		}
+		last = err
 		if err := wait(ctx, backoff(100*time.Millisecond, attempt, time.Second)); err != nil {
 			return err
 		}

@@ -1,0 +1,139 @@
+package awssm
+
+import (
+	"context"
+	"encoding/hex"
+	"iter"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+)
+
+// Probe looks for the AWS secret of an object by its name. It is ours if the tags
+// say so.
+func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
+	const op = "probe"
+	out, err := d.config.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{
+		SecretId: aws.String(d.arn(o.Name)),
+	}, d.reading)
+	switch {
+	case isCode(err, "ResourceNotFoundException"):
+		return provider.Absent, "", nil
+	case err != nil:
+		return provider.Unknown, "", failure(op, err)
+	}
+	arn, ours := aws.ToString(out.ARN), carries(out.Tags, o)
+	switch {
+	case !d.isARN(arn, o.Name):
+		return provider.Unknown, "", &provider.Error{Op: opPlace, Code: provider.Refused}
+	case !ours:
+		return provider.Foreign, "", nil
+	case out.DeletedDate != nil:
+		return provider.Pending, "", nil
+	}
+	return provider.Present, idOf(arn, o.Mark), nil
+}
+
+// carries reports whether tags are those of the object.
+func carries(tags []types.Tag, o provider.Object) bool {
+	return has(tags, tagMark, hex.EncodeToString(o.Mark[:])) && (o.Stage == "" || has(tags, tagStage, o.Stage))
+}
+
+// has reports whether a tag has exactly this value.
+func has(tags []types.Tag, key, value string) bool {
+	return slices.ContainsFunc(tags, func(t types.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
+}
+
+// Remove deletes the AWS secret of an id at once, or, where an account's policy
+// forbids that, schedules it to be deleted in seven days, the least that AWS allows;
+// it is Pending then, can't be read any more, and costs nothing
+// (docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html).
+func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error {
+	const op = "remove"
+	if id == "" {
+		presence, found, err := d.Probe(ctx, o)
+		switch {
+		case err != nil:
+			return err
+		case presence == provider.Foreign:
+			return &provider.Error{Op: op, Code: provider.NotOurs}
+		case presence != provider.Present:
+			return nil
+		}
+		id = found
+	}
+	arn := arnOf(id)
+	if !d.isARN(arn, o.Name) || id != idOf(arn, o.Mark) {
+		return &provider.Error{Op: op, Code: provider.NotOurs}
+	}
+	err := d.delete(ctx, o, arn, true)
+	if codeOf(err) == provider.Forbidden {
+		if d.delete(ctx, o, arn, false) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// delete deletes the secret of an ARN. One that somebody has scheduled to be deleted
+// already is as good as that: Probe tells of it.
+func (d *Driver) delete(ctx context.Context, o provider.Object, arn string, force bool) error {
+	const op = "remove"
+	return d.inTurn(ctx, d.budget.deletes, o.Run, op, func() error {
+		_, err := d.config.Client.DeleteSecret(ctx, deletion(arn, force), d.changing)
+		if isCode(err, "ResourceNotFoundException") {
+			return nil
+		}
+		if err = failure(op, err); codeOf(err) == provider.Taken {
+			return nil
+		}
+		return err
+	})
+}
+
+// window is the shortest time, in days, in which a scheduled deletion can be undone.
+const window = 7
+
+func deletion(arn string, force bool) *secretsmanager.DeleteSecretInput {
+	in := &secretsmanager.DeleteSecretInput{SecretId: aws.String(arn)}
+	if force {
+		in.ForceDeleteWithoutRecovery = aws.Bool(true)
+	} else {
+		in.RecoveryWindowInDays = aws.Int64(window)
+	}
+	return in
+}
+
+// List yields the AWS secrets under the prefix whose tags carry the mark. What is
+// scheduled to be deleted is not among them.
+func (d *Driver) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Object, error] {
+	return func(yield func(provider.Object, error) bool) {
+		// Filters match by their beginning, and those of tags do not say which value
+		// belongs to which key: the tags are compared here.
+		in := &secretsmanager.ListSecretsInput{
+			Filters:    []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{d.config.Prefix}}},
+			MaxResults: aws.Int32(100),
+		}
+		for {
+			out, err := d.config.Client.ListSecrets(ctx, in, d.reading)
+			if err != nil {
+				yield(provider.Object{}, failure("list", err))
+				return
+			}
+			for _, entry := range out.SecretList {
+				o := provider.Object{Name: aws.ToString(entry.Name), Mark: mark}
+				if entry.DeletedDate == nil && carries(entry.Tags, o) && d.isARN(aws.ToString(entry.ARN), o.Name) && !yield(o, nil) {
+					return
+				}
+			}
+			if aws.ToString(out.NextToken) == "" {
+				return
+			}
+			in.NextToken = out.NextToken
+		}
+	}
+}
