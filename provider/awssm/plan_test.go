@@ -85,7 +85,8 @@ func TestNamesAreWhatNextflowLooksFor(t *testing.T) {
 // plainText draws text that JSON makes longer, or not.
 var plainText = rapid.Custom(func(t *rapid.T) []byte {
 	runes := rapid.SliceOfN(rapid.SampledFrom([]rune("aZ09 \"\\\n\t\r\x01\x1f<>&'/é\u2028😀")), 1, 200).Draw(t, "text")
-	return bytes.Repeat([]byte(string(runes)), rapid.SampledFrom([]int{1, 1, 20, 100, 300}).Draw(t, "times"))
+	unit := []byte(string(runes))
+	return bytes.Repeat(unit, max(1, rapid.SampledFrom([]int{0, 100, 5000, 30000}).Draw(t, "size")/len(unit)))
 })
 
 func TestMapsHoldEachItemOnceAndFit(t *testing.T) {

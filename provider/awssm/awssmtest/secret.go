@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -23,11 +24,19 @@ type Secret struct {
 	BeingDeleted bool              // by force; it has its name until it is gone
 
 	current *[sha256.Size]byte
+	entries map[string][sha256.Size]byte // if it is a JSON object of strings
 }
 
 // Holds reports whether the secret's current version holds exactly this value.
 func (s Secret) Holds(plain []byte) bool {
 	return s.current != nil && *s.current == sha256.Sum256(plain)
+}
+
+// HoldsEntry reports whether the secret's current version is a JSON object of
+// strings in which the key has exactly this value, as ECS would read it.
+func (s Secret) HoldsEntry(key string, plain []byte) bool {
+	sum, has := s.entries[key]
+	return has && sum == sha256.Sum256(plain)
 }
 
 // Secrets returns what is there in truth, in the order of names.
@@ -129,6 +138,13 @@ func (s *secret) told() Secret {
 	if v := s.staged(current); v != nil {
 		sum := sha256.Sum256(v.plain())
 		t.current = &sum
+		var object map[string]string
+		if v.text != nil && json.Unmarshal(v.plain(), &object) == nil {
+			t.entries = map[string][sha256.Size]byte{}
+			for key, value := range object {
+				t.entries[key] = sha256.Sum256([]byte(value))
+			}
+		}
 	}
 	return t
 }
