@@ -184,10 +184,18 @@ const (
 	Throttled   Code = "throttled"
 	Refused     Code = "refused" // the platform rejects the request
 	Forbidden   Code = "forbidden"
-	Quota       Code = "quota"    // a limit or a full disk
-	Taken       Code = "taken"    // the name belongs to something else
-	NotOurs     Code = "not ours" // where the platform can tell; Forbidden where it can't
-	Internal    Code = "internal"
+
+	// Who we say we are is not believed: credentials are expired, unknown or malformed.
+	Unauthenticated Code = "unauthenticated"
+	// The encryption key that the platform was told to use is disabled, gone, or denied.
+	KeyUnusable Code = "key unusable"
+	// What answers is at another location than the driver is configured for.
+	Elsewhere Code = "elsewhere"
+
+	Quota    Code = "quota"    // a limit or a full disk
+	Taken    Code = "taken"    // the name belongs to something else
+	NotOurs  Code = "not ours" // where the platform can tell; Forbidden where it can't
+	Internal Code = "internal"
 )
 
 // Error is a driver's failure. It has no text from the platform and nothing to

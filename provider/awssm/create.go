@@ -52,9 +52,9 @@ func (d *Driver) Create(ctx context.Context, o provider.Object, open provider.Op
 		// What is in another account nobody will look for again.
 		_, err := d.config.Client.DeleteSecret(context.WithoutCancel(ctx), deletion(arn, true), d.changing)
 		if err != nil {
-			return "", failure(opPlace, err)
+			return "", failure(op, err)
 		}
-		return "", &provider.Error{Op: opPlace, Code: provider.Refused}
+		return "", &provider.Error{Op: op, Code: provider.Elsewhere}
 	}
 	return idOf(arn, o.Mark), nil
 }

@@ -9,62 +9,55 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider"
 )
 
-// Operations as errors name them, beside create, probe, remove and list.
-const (
-	opKey   = "use of the kms key"  // that encrypts what is created
-	opLogin = "use of credentials"  // which are expired, unknown or malformed
-	opPlace = "use of the location" // the client's credentials are of another account
-)
-
 // failure is what an error of the SDK becomes: a code, and nothing of its text,
 // which is only looked at where AWS has one code for several states.
 func failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	fail := func(op string, code provider.Code) error { return &provider.Error{Op: op, Code: code} }
+	fail := func(code provider.Code) error { return &provider.Error{Op: op, Code: code} }
 	var answer smithy.APIError
 	if !errors.As(err, &answer) { // nothing answered, or nothing was asked
-		return fail(op, provider.Unavailable)
+		return fail(provider.Unavailable)
 	}
 	text := strings.ToLower(answer.ErrorMessage())
 	switch answer.ErrorCode() {
 	case "ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded":
-		return fail(op, provider.Throttled)
+		return fail(provider.Throttled)
 	case "LimitExceededException":
-		return fail(op, provider.Quota)
+		return fail(provider.Quota)
 	case "ResourceExistsException":
-		return fail(op, provider.Taken)
+		return fail(provider.Taken)
 	case "InvalidRequestException":
 		if strings.Contains(text, "delet") { // scheduled for deletion, marked for it, or just deleted
-			return fail(op, provider.Taken)
+			return fail(provider.Taken)
 		}
-		return fail(op, provider.Refused)
+		return fail(provider.Refused)
 	case "EncryptionFailure", "DecryptionFailure":
-		return fail(opKey, provider.Refused)
+		return fail(provider.KeyUnusable)
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
 		if strings.Contains(text, "kms") {
-			return fail(opKey, provider.Forbidden)
+			return fail(provider.KeyUnusable)
 		}
-		return fail(op, provider.Forbidden)
+		return fail(provider.Forbidden)
 	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId",
 		"InvalidClientTokenIdException", "InvalidAccessKeyId", "MissingAuthenticationTokenException",
 		"MissingAuthenticationToken", "IncompleteSignatureException", "IncompleteSignature", "NotAuthorized", "OptInRequired":
-		return fail(opLogin, provider.Forbidden)
+		return fail(provider.Unauthenticated)
 	case "InvalidSignatureException", "SignatureDoesNotMatch":
 		if strings.Contains(text, "expired") || strings.Contains(text, "not yet current") {
-			return fail(op, provider.Unavailable) // it came late, or a clock is wrong
+			return fail(provider.Unavailable) // it came late, or a clock is wrong
 		}
-		return fail(opLogin, provider.Forbidden)
+		return fail(provider.Unauthenticated)
 	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture", "RequestTimeout", "RequestTimeoutException",
 		"InternalServiceError", "InternalServiceErrorException", "InternalFailure", "InternalError",
 		"ServiceUnavailable", "ServiceUnavailableException":
-		return fail(op, provider.Unavailable)
+		return fail(provider.Unavailable)
 	}
 	if answer.ErrorFault() == smithy.FaultServer {
-		return fail(op, provider.Unavailable)
+		return fail(provider.Unavailable)
 	}
-	return fail(op, provider.Refused)
+	return fail(provider.Refused)
 }
 
 // codeOf answers the code of what failure returned, "" for nil.

@@ -29,7 +29,7 @@ func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presenc
 	arn, ours := aws.ToString(out.ARN), carries(out.Tags, o)
 	switch {
 	case !d.isARN(arn, o.Name):
-		return provider.Unknown, "", &provider.Error{Op: opPlace, Code: provider.Refused}
+		return provider.Unknown, "", &provider.Error{Op: op, Code: provider.Elsewhere}
 	case !ours:
 		return provider.Foreign, "", nil
 	case out.DeletedDate != nil:

@@ -14,6 +14,7 @@ import (
 var codes = []provider.Code{
 	provider.Unavailable, provider.Throttled, provider.Refused, provider.Forbidden,
 	provider.Quota, provider.Taken, provider.NotOurs, provider.Internal,
+	provider.Unauthenticated, provider.KeyUnusable, provider.Elsewhere,
 }
 
 // codeOf answers the code of a driver's error, "" if it has none.

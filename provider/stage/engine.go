@@ -218,6 +218,7 @@ func codeOf(err error) provider.Code {
 func known(c provider.Code) bool {
 	switch c {
 	case provider.Unavailable, provider.Throttled, provider.Refused, provider.Forbidden, provider.Quota,
+		provider.Unauthenticated, provider.KeyUnusable, provider.Elsewhere,
 		provider.Taken, provider.NotOurs, provider.Internal, NoTarget:
 		return true
 	}
