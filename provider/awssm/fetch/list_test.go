@@ -131,6 +131,13 @@ func TestAListMayBeAsLongAsAJobDefinition(t *testing.T) {
 	}
 }
 
+func TestASecretsNameMayBeAsLongAsItCanBe(t *testing.T) {
+	from := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + strings.Repeat("x", 512) + "-Ab12Cd"
+	if _, err := fetch.Parse([]byte(`[{"name":"TOKEN","valueFrom":"` + from + `"}]`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEveryPartitionIsKnown(t *testing.T) {
 	for partition, region := range map[string]string{
 		"aws": "eu-west-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1", "aws-iso-b": "us-isob-east-1", "aws-eusc": "eusc-de-east-1",

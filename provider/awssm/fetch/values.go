@@ -140,7 +140,7 @@ func (r *reading) batch(ctx context.Context, client Client, sources []source) pr
 // take keeps the values that were read for s, or notes its failure.
 func (r *reading) take(s source, e types.SecretValueEntry) {
 	text := aws.ToString(e.SecretString)
-	if text == "" || len(text) > secrets.MaxValue || e.SecretBinary != nil || !slices.Contains(e.VersionStages, "AWSCURRENT") {
+	if len(text) > secrets.MaxValue || e.SecretBinary != nil || !slices.Contains(e.VersionStages, "AWSCURRENT") {
 		r.fail(Altered, s)
 		return
 	}
