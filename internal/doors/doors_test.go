@@ -31,6 +31,7 @@ var valueDoors = []door{
 	{"provider.Provider.Create(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Withdrawer.Withdraw(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Provider.Carries(1) secrets.Value", "given to a driver, for it to refuse what its platform can't hold"},
+	{"provider/awssm/fetch.Values returns map[secrets.Name]secrets.Value", "a door: what a run reads with its own role"},
 	{"provider.Weigher.Weigh(1) secrets.Value", "given to a driver, for it to tell how much room it takes"},
 }
 
@@ -63,6 +64,9 @@ var byteDoors = []door{
 	{"secrets/storetest.Memory.LoadKeysets returns []byte", "wrapped keysets"},
 	{"secrets/sqlstore.Store.LoadKeysets returns []byte", "wrapped keysets"},
 
+	{"provider/awssm/fetch.Client.BatchGetSecretValue(1) *secretsmanager.BatchGetSecretValueInput", "ARNs"},
+	{"provider/awssm/fetch.Client.BatchGetSecretValue returns *secretsmanager.BatchGetSecretValueOutput", "plaintext: AWS's answer, as the run's own client has it"},
+	{"provider/awssm/fetch.Client.BatchGetSecretValue(2)(0) *secretsmanager.Options", "the host's own"},
 	{"provider/awssm.Client.CreateSecret(1) *secretsmanager.CreateSecretInput", "plaintext: what a create is given goes to AWS by the host's client"},
 	{"provider/awssm.Client.CreateSecret returns *secretsmanager.CreateSecretOutput", "an ARN"},
 	{"provider/awssm.Client.CreateSecret(2)(0) *secretsmanager.Options", "the host's own"},
@@ -75,6 +79,9 @@ var byteDoors = []door{
 	{"provider/awssm.Client.ListSecrets(1) *secretsmanager.ListSecretsInput", "a prefix"},
 	{"provider/awssm.Client.ListSecrets returns *secretsmanager.ListSecretsOutput", "names and tags"},
 	{"provider/awssm.Client.ListSecrets(2)(0) *secretsmanager.Options", "the host's own"},
+	{"provider/awssm/awssmtest.Fake.Client returns *secretsmanager.Client", "what a test sent to the fake"},
+	{"provider/awssm/awssmtest.Fake.Client(more)(0) *secretsmanager.Options", "a test's own"},
+	{"provider/awssm/awssmtest.Fake.HTTPClient returns *http.Client", "what a test sent to the fake"},
 	{"provider/awssm.Driver.IAMPolicy returns []byte", "a policy"},
 	{"provider/awssm.JobDefinition returns []byte", "names and ARNs"},
 

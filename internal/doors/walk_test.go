@@ -221,8 +221,8 @@ func (w *walk) named(t *types.Named, d direction, at, shown string) {
 		w.declare(obj)
 		return
 	}
-	if strings.HasPrefix(obj.Pkg().Path(), "github.com/aws/") {
-		// Requests hold plaintext as strings, and options lead everywhere: a door each.
+	if path := obj.Pkg().Path(); path == "net/http" || strings.HasPrefix(path, "github.com/aws/") {
+		// Requests hold plaintext, as strings too, and options lead everywhere: a door each.
 		if d == out {
 			w.bytes[at+" "+shown] = true
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/pipesecrets/pipesecrets/internal/stopwatch"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 )
 
 // Client is what the driver needs of a *secretsmanager.Client. What wraps one must
@@ -25,7 +26,7 @@ type Client interface {
 // reading are the options of a call that changes nothing. The SDK may repeat it.
 func (d *Driver) reading(o *secretsmanager.Options) {
 	o.Region = d.config.Region // whatever the client was made for: absence elsewhere proves nothing
-	o.ClientLogMode &= aws.LogRetries | aws.LogDeprecatedUsage
+	answer.Quiet(o)
 }
 
 // changing are the options of a call that creates or deletes. The SDK must not

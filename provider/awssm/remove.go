@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 )
 
 // Probe looks for the AWS secret of an object by its name. It is ours if the tags
@@ -21,7 +22,7 @@ func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presenc
 		SecretId: aws.String(d.arn(o.Name)),
 	}, d.reading)
 	switch {
-	case isCode(err, "ResourceNotFoundException"):
+	case answer.Is(err, "ResourceNotFoundException"):
 		return provider.Absent, "", nil
 	case err != nil:
 		return provider.Unknown, "", failure(op, err)
@@ -85,7 +86,7 @@ func (d *Driver) delete(ctx context.Context, o provider.Object, arn string, forc
 	const op = "remove"
 	return d.inTurn(ctx, d.budget.deletes, o.Run, op, func() error {
 		_, err := d.config.Client.DeleteSecret(ctx, deletion(arn, force), d.changing)
-		if isCode(err, "ResourceNotFoundException") {
+		if answer.Is(err, "ResourceNotFoundException") {
 			return nil
 		}
 		if err = failure(op, err); codeOf(err) == provider.Taken {

@@ -36,11 +36,13 @@
 // already is destroyed. An [Error] tells every name that failed and why, in codes
 // and never in the words of AWS, which may quote anything:
 //
-//   - Forbidden: the role may not read the secret or use its key.
-//   - [NotFound]: there is no such secret, or no such key in it.
+//   - Forbidden, Unauthenticated: the role may not read the secret, or is not
+//     believed to be the role.
+//   - KeyUnusable: the key that the secret is sealed with is disabled or denied.
+//   - [NotFound]: there is no such secret, or no such key in it; it may be on its way
+//     out.
 //   - [Altered]: the secret does not hold what a launcher puts there.
-//   - Refused: AWS rejects the request, so for a secret that is being deleted, and
-//     for one whose key is disabled.
+//   - Refused: AWS rejects the request.
 //   - Throttled, Unavailable: worth another attempt.
 //   - Internal: the answer is not one to what was asked.
 //

@@ -1,17 +1,12 @@
 package fetch
 
 import (
-	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -49,48 +44,16 @@ func (e *Error) Error() string {
 	return "fetch: " + strings.Join(parts, "; ")
 }
 
-// classify returns the code for a call that failed as a whole.
-func classify(err error) provider.Code {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if code, known := codeOf(api.ErrorCode()); known {
-			return code
-		}
+// codeOf returns the code for an error of AWS about one secret.
+func codeOf(code, message string) provider.Code {
+	if code == "ResourceNotFoundException" {
+		return NotFound
 	}
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		switch status := response.HTTPStatusCode(); {
-		case status == http.StatusTooManyRequests:
-			return provider.Throttled
-		case status == http.StatusUnauthorized || status == http.StatusForbidden:
-			return provider.Forbidden
-		case status >= 400 && status < 500:
-			return provider.Refused
-		}
+	switch code, known := answer.Known(code, message); {
+	case code == provider.Taken: // it is being deleted
+		return NotFound
+	case known:
+		return code
 	}
-	return provider.Unavailable // no answer, no credentials, a fault of the server's
-}
-
-// codeOf returns the code for an error of AWS, be it for one secret or a call
-// (Secrets Manager: BatchGetSecretValue, and Common Error Types), and whether the
-// error is known.
-func codeOf(code string) (provider.Code, bool) {
-	switch code {
-	case "ResourceNotFoundException":
-		return NotFound, true
-	case "AccessDeniedException", "AccessDenied", "NotAuthorized", "OptInRequired",
-		"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
-		return provider.Forbidden, true
-	case "DecryptionFailure", "InvalidRequestException", "InvalidParameterException",
-		"InvalidNextTokenException", "ValidationException", "ValidationError":
-		return provider.Refused, true
-	case "InternalServiceError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException":
-		return provider.Unavailable, true
-	}
-	if _, throttle := retry.DefaultThrottleErrorCodes[code]; throttle {
-		return provider.Throttled, true
-	}
-	return "", false
+	return provider.Refused
 }

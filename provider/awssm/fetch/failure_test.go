@@ -53,14 +53,14 @@ func TestTheErrorTellsEveryNameThatFailedAndNothingOfAWS(t *testing.T) {
 	}
 	_, err := fetch.Values(t.Context(), s.client(), references)
 	want := map[string]provider.Code{
-		"SECRET_0": fetch.NotFound, "SECRET_1": provider.Forbidden, "SECRET_2": provider.Refused, "SECRET_3": provider.Refused,
+		"SECRET_0": fetch.NotFound, "SECRET_1": provider.Forbidden, "SECRET_2": provider.KeyUnusable, "SECRET_3": provider.Refused,
 		"SECRET_4": provider.Refused, "SECRET_5": provider.Throttled, "SECRET_6": provider.Unavailable, "SECRET_7": provider.Refused,
 		"SECRET_40": fetch.NotFound,
 	}
 	if diff := cmp.Diff(want, failures(t, err)); diff != "" {
 		t.Error(diff)
 	}
-	const text = "fetch: forbidden: SECRET_1; not found: SECRET_0, SECRET_40; refused: SECRET_2, SECRET_3, SECRET_4, SECRET_7; " +
+	const text = "fetch: forbidden: SECRET_1; key unusable: SECRET_2; not found: SECRET_0, SECRET_40; refused: SECRET_3, SECRET_4, SECRET_7; " +
 		"throttled: SECRET_5; unavailable: SECRET_6"
 	if err.Error() != text {
 		t.Errorf("got %s", err)
@@ -75,7 +75,7 @@ func TestACallThatFailsAsAWholeIsTheLastAndFailsTheRest(t *testing.T) {
 		attempts int
 	}{
 		"may not":            {400, "AccessDeniedException", provider.Forbidden, 1},
-		"expired":            {400, "ExpiredTokenException", provider.Forbidden, 1},
+		"expired":            {400, "ExpiredTokenException", provider.Unauthenticated, 1},
 		"unknown and 403":    {403, "OfALaterYear", provider.Forbidden, 1},
 		"invalid":            {400, "InvalidParameterException", provider.Refused, 1},
 		"unknown":            {400, "OfALaterYear", provider.Refused, 1},
@@ -99,7 +99,7 @@ func TestACallThatFailsAsAWholeIsTheLastAndFailsTheRest(t *testing.T) {
 				return c.status, object{"__type": c.code, "message": "quoted by AWS"}
 			}
 			_, err := fetch.Values(t.Context(), s.client(), references)
-			want := map[string]provider.Code{"SECRET_0": provider.Refused}
+			want := map[string]provider.Code{"SECRET_0": provider.KeyUnusable}
 			for i := 20; i < 45; i++ {
 				want[fmt.Sprintf("SECRET_%d", i)] = c.want
 			}

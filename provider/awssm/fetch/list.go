@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // Kind is the kind of the references that this package reads.
-const Kind = "aws-secret"
+const Kind = answer.ReferenceKind
 
 // MaxList is the largest size of a list in bytes: that of a whole job definition
 // (AWS Batch, service quotas), in which a list has to fit.

@@ -75,7 +75,7 @@ func TestMotoSaysWhichSecretsCanNotBeRead(t *testing.T) {
 	_, err := fetch.Values(t.Context(), client, []provider.Reference{
 		reference(t, "GOOD", good), reference(t, "BINARY", binary), reference(t, "DYING", dying), reference(t, "GONE", gone),
 	})
-	want := map[string]provider.Code{"BINARY": fetch.Altered, "DYING": provider.Refused, "GONE": fetch.NotFound}
+	want := map[string]provider.Code{"BINARY": fetch.Altered, "DYING": fetch.NotFound, "GONE": fetch.NotFound}
 	if diff := cmp.Diff(want, failures(t, err)); diff != "" {
 		t.Error(diff)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -105,15 +106,15 @@ func (r *reading) batch(ctx context.Context, client Client, sources []source) pr
 	}
 	var token *string
 	for range maxPages {
-		page, err := client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids, NextToken: token}, quiet)
+		page, err := client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids, NextToken: token}, answer.Quiet)
 		if err != nil {
-			return classify(err)
+			if answer.Is(err, "ResourceNotFoundException") {
+				return NotFound
+			}
+			return answer.Code(err)
 		}
 		for _, e := range page.Errors {
-			code, known := codeOf(aws.ToString(e.ErrorCode))
-			if !known {
-				code = provider.Refused
-			}
+			code := codeOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message))
 			if s, ok := answered(e.SecretId); ok {
 				r.fail(code, s)
 			} else {
@@ -173,10 +174,4 @@ func (r *reading) take(s source, e types.SecretValueEntry) {
 			r.fail(NotFound, source{wants: []want{w}})
 		}
 	}
-}
-
-// quiet turns off all logging of the SDK that may print a body: what is left tells
-// of retries and of deprecations.
-func quiet(o *secretsmanager.Options) {
-	o.ClientLogMode &= aws.LogRetries | aws.LogDeprecatedUsage
 }
