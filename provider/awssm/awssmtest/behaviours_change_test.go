@@ -64,7 +64,7 @@ var changeRows = []row{
 		want: "[AWSCURRENT MINE]",
 	},
 	{
-		says: "a put with the same token and value is ignored", source: "API_PutSecretValue, ClientRequestToken",
+		says: "a put with the same token and value is ignored", source: "moto, aws_verified: test_put_same_secret_value_with_same_token",
 		look: func(w *world) string {
 			in := f{"SecretId": w.made()["SecretId"], "SecretString": randomHex(8), "ClientRequestToken": randomHex(16)}
 			a, b := w.do("PutSecretValue", in), w.do("PutSecretValue", in)
@@ -73,7 +73,7 @@ var changeRows = []row{
 		want: "ok true",
 	},
 	{
-		says: "a put with the same token and another value is an error", source: "API_PutSecretValue, ClientRequestToken",
+		says: "a put with the same token and another value is an error", source: "moto, aws_verified: test_put_different_secret_value_with_same_token",
 		look: func(w *world) string {
 			in := f{"SecretId": w.made()["SecretId"], "SecretString": randomHex(8), "ClientRequestToken": randomHex(16)}
 			w.do("PutSecretValue", in)
@@ -112,6 +112,23 @@ var changeRows = []row{
 			return say(a.text("VersionId") == token, g.text("SecretString") == value)
 		},
 		want: "true true",
+	},
+	{
+		says: "an update with the token and value of the create is the same version", source: "moto, aws_verified: test_update_same_secret_value_with_same_token",
+		look: func(w *world) string {
+			in := w.made()
+			a := w.do("UpdateSecret", f{"SecretId": in["Name"], "SecretString": in["SecretString"], "ClientRequestToken": in["ClientRequestToken"]})
+			return say(a.code, a.text("VersionId") == in["ClientRequestToken"])
+		},
+		want: "ok true",
+	},
+	{
+		says: "an update with its token and another value is an error", source: "moto, aws_verified: test_update_different_secret_value_with_same_token",
+		look: func(w *world) string {
+			in := w.made()
+			return w.do("UpdateSecret", f{"SecretId": in["Name"], "SecretString": randomHex(8), "ClientRequestToken": in["ClientRequestToken"]}).code
+		},
+		want: "ResourceExistsException",
 	},
 	{
 		says: "a tag that is there is overwritten", source: "API_TagResource",
@@ -159,7 +176,7 @@ var changeRows = []row{
 		want: "ok [AWSCURRENT] [AWSPREVIOUS]",
 	},
 	{
-		says: "who moves AWSCURRENT says from where", source: "moto, aws_verified; API_UpdateSecretVersionStage, RemoveFromVersionId",
+		says: "who moves AWSCURRENT says from where", source: "moto, test of UpdateSecretVersionStage; API_UpdateSecretVersionStage, RemoveFromVersionId",
 		look: func(w *world) string {
 			in := w.made()
 			w.put(in["SecretId"])

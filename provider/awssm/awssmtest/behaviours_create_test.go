@@ -79,7 +79,7 @@ var createRows = []row{
 		want: "InvalidParameterException", moto: "ok", why: "it takes both",
 	},
 	{
-		says: "the same name, token and value is the same secret", source: "moto, aws_verified (#9741)",
+		says: "the same name, token and value is the same secret", source: "moto, aws_verified: test_create_duplicate_secret_with_same_token",
 		look: func(w *world) string {
 			in := w.secret()
 			a, b := w.do("CreateSecret", in), w.do("CreateSecret", in)
@@ -88,7 +88,7 @@ var createRows = []row{
 		want: "ok true true",
 	},
 	{
-		says: "the same token with another value exists already", source: "moto, aws_verified (#9741)",
+		says: "the same token with another value exists already", source: "moto, aws_verified: test_create_different_secret_with_same_token",
 		look: func(w *world) string {
 			in := w.made().with("SecretString", randomHex(12))
 			delete(in, "SecretId")
@@ -98,7 +98,7 @@ var createRows = []row{
 		want: "ResourceExistsException true",
 	},
 	{
-		says: "another token with the same value exists already", source: "moto, aws_verified (#9741)",
+		says: "another token with the same value exists already", source: "moto, aws_verified: test_create_duplicate_secret_without_specifying_token",
 		look: func(w *world) string {
 			in := w.made().with("ClientRequestToken", randomHex(16))
 			delete(in, "SecretId")
@@ -107,7 +107,7 @@ var createRows = []row{
 		want: "ResourceExistsException",
 	},
 	{
-		says: "the SDK's own token is another for each call", source: "moto, aws_verified (#9741); API_CreateSecret, ClientRequestToken",
+		says: "the SDK's own token is another for each call", source: "moto, aws_verified: test_create_duplicate_secret_without_specifying_token",
 		look: func(w *world) string {
 			in := w.secret().with("ClientRequestToken", nil)
 			return say(w.do("CreateSecret", in).code, w.do("CreateSecret", in).code)

@@ -208,11 +208,7 @@ func (w *world) do(op string, in f) answer {
 	if call == nil {
 		w.t.Fatalf("no call %s", op)
 	}
-	text, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := call(w.t.Context(), w.client, text)
+	out, err := call(w.t.Context(), w.client, marshal(w.t, in))
 	if err != nil {
 		var api smithy.APIError
 		if !errors.As(err, &api) {
@@ -220,15 +216,20 @@ func (w *world) do(op string, in f) answer {
 		}
 		return answer{code: api.ErrorCode(), message: api.ErrorMessage()}
 	}
-	text, err = json.Marshal(out)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	a := answer{code: "ok"}
-	if err := json.Unmarshal(text, &a.fields); err != nil {
+	if err := json.Unmarshal(marshal(w.t, out), &a.fields); err != nil {
 		w.t.Fatal(err)
 	}
 	return a
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // by makes a call of the SDK of one that takes its fields as JSON: the SDK's types
@@ -263,11 +264,7 @@ var calls = map[string]func(context.Context, *secretsmanager.Client, []byte) (an
 // raw makes a call that the SDK would not make.
 func (w *world) raw(op string, in f) answer {
 	w.t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r := signed(w.t, w.endpoint, op, body, time.Now(), nil)
+	r := signed(w.t, w.endpoint, op, marshal(w.t, in), time.Now(), nil)
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		w.t.Fatal(err)
