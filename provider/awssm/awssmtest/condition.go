@@ -70,7 +70,10 @@ func newCondition(operator, key string, want []string) (condition, error) {
 	c.lenient, c.set, c.key, c.want = lenient, set, canonical(key), want
 	known = slices.ContainsFunc(conditionKeys, func(k string) bool {
 		k = canonical(k)
-		return c.key == k || strings.HasSuffix(k, "/") && strings.HasPrefix(c.key, k) && c.key != k
+		if strings.HasSuffix(k, "/") {
+			return strings.HasPrefix(c.key, k) && c.key != k
+		}
+		return c.key == k
 	})
 	switch {
 	case !known:

@@ -93,7 +93,7 @@ func parsePolicy(text string) ([]statement, error) {
 		err = strict(document.Statement, &many)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Statement: %w", err)
+		return nil, fmt.Errorf("its Statement: %w", err)
 	}
 	var statements []statement
 	for i, w := range many {

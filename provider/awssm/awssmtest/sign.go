@@ -16,7 +16,7 @@ const amzDate = "20060102T150405Z"
 const valid = 5 * time.Minute
 
 var (
-	accessKey = regexp.MustCompile(`^[A-Za-z0-9_]{3,128}$`) // as IAM has them, but shorter ones too
+	accessKey = regexp.MustCompile(`^\w{1,128}$`) // as IAM has them, but shorter ones too
 	signature = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
