@@ -74,3 +74,12 @@ func (f *Fake) Intercept(decide func(Call) Fault) {
 	defer f.mu.Unlock()
 	f.fault = decide
 }
+
+// Answer lets a function answer calls by an error of its own, without effect; an
+// empty code is none, and nil answers none. It is for the errors that the fake has
+// no cause for, and for messages that a program must not pass on.
+func (f *Fake) Answer(by func(Call) (code, message string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = by
+}

@@ -111,6 +111,27 @@ func TestACallGoesWrongInTheWayThatIsChosenForIt(t *testing.T) {
 	}
 }
 
+func TestACallIsAnsweredByTheErrorThatIsChosenForIt(t *testing.T) {
+	a := newAccount(t, awssmtest.Config{})
+	a.fake.Answer(func(c awssmtest.Call) (string, string) {
+		if c.Op == "CreateSecret" {
+			return "PreconditionNotMetException", "the message"
+		}
+		return "", ""
+	})
+	in := a.secret()
+	if got := a.do("CreateSecret", in); got.code != "PreconditionNotMetException" || got.message != "the message" || a.has(in) {
+		t.Errorf("the call: %+v", got)
+	}
+	if code := a.do("ListSecrets", nil).code; code != "ok" {
+		t.Errorf("another: %s", code)
+	}
+	a.fake.Answer(nil)
+	if code := a.do("CreateSecret", in).code; code != "ok" {
+		t.Errorf("the call again: %s", code)
+	}
+}
+
 func TestTheClientWorksInABubbleByItsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := awssmtest.New(awssmtest.Config{Choose: free(awssmtest.LandLate)})

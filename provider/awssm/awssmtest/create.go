@@ -55,6 +55,9 @@ func (o *operation) make(at time.Time) (*secret, *refusal) {
 		}
 		return nil, refuse("ResourceExistsException", "The operation failed because the secret %s already exists.", name)
 	}
+	if f.full() {
+		return nil, refuse("LimitExceededException", "You've reached the limit of secrets in this account.")
+	}
 	made := &secret{
 		name: name, arn: f.newARN(name), description: text(o.in.Description), kmsKey: o.key(),
 		tags: slices.Clone(o.in.Tags), created: at, changed: at, by: o.call.AccessKey,

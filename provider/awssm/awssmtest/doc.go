@@ -43,7 +43,8 @@
 // # What is not
 //
 // Rotation, replication, resource policies, secrets of other services and of other
-// accounts. A customer's KMS key is a name with a state, [Fake.KMS]. Versions
+// accounts. That AWS refuses a change of tags by which the caller would lose its
+// permissions. A customer's KMS key is a name with a state, [Fake.KMS]. Versions
 // without a label stay. A recovery window ends at its end, and AWS may take longer.
 // LastAccessedDate is not kept. Messages are AWS's where they are known; a program
 // that reads them reads what AWS does not promise.

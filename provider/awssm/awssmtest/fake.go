@@ -13,6 +13,7 @@ type Config struct {
 	Now     func() time.Time   // its clock; time.Now if nil
 	Late    time.Duration      // the longest that anything is late; 5 minutes if zero
 	Quota   map[string]float64 // calls a second, by operation; see [DefaultQuota]; nil: no limits
+	Most    int                // secrets that there may be; AWS's 500,000 if zero
 
 	// Choose decides what the fake does where AWS is free to: it answers one of
 	// 0 to n-1 for a freedom. 0 is what AWS does on a good day, which a nil Choose
@@ -39,6 +40,7 @@ type Fake struct {
 	down     bool
 	refuse   func(name string) bool
 	fault    func(Call) Fault
+	answer   func(Call) (code, message string)
 	calls    []Call
 	deaf     bool
 }
@@ -70,6 +72,9 @@ func New(c Config) *Fake {
 	}
 	if c.Region == "" {
 		c.Region = "eu-west-1"
+	}
+	if c.Most == 0 {
+		c.Most = 500_000
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -163,6 +168,20 @@ func (f *Fake) there(name string) *secret {
 		return s.now
 	}
 	return nil
+}
+
+// full reports whether there are as many secrets as there may be.
+func (f *Fake) full() bool {
+	if len(f.names) < f.config.Most {
+		return false // which is cheap to tell
+	}
+	n := 0
+	for _, s := range f.slots {
+		if s.now != nil {
+			n++
+		}
+	}
+	return n >= f.config.Most
 }
 
 // Changes returns a number that grows with every change of what is there.

@@ -184,3 +184,20 @@ func TestANameThatNothingHasIsForgottenOnceNoLookCanBeStale(t *testing.T) {
 		t.Errorf("it knows %v", names)
 	}
 }
+
+func TestAnAccountHoldsNoMoreSecretsThanItMay(t *testing.T) {
+	a := newAccount(t, awssmtest.Config{Most: 2})
+	one, two := a.made(), a.made()
+	if code := a.do("CreateSecret", a.secret()).code; code != "LimitExceededException" {
+		t.Errorf("a third: %s", code)
+	}
+	again := two.with("Name", two["Name"])
+	delete(again, "SecretId")
+	if code := a.do("CreateSecret", again).code; code != "ok" {
+		t.Errorf("the second again: %s", code)
+	}
+	a.do("DeleteSecret", forced.with("SecretId", one["SecretId"]))
+	if code := a.do("CreateSecret", a.secret()).code; code != "ok" {
+		t.Errorf("another after a delete: %s", code)
+	}
+}

@@ -31,7 +31,7 @@ func (f *Fake) serve(ctx context.Context, r *http.Request, body []byte) (outcome
 	}
 	c, in, wrong := f.arrive(r, body)
 	f.mu.Lock()
-	down, decide := f.down, f.fault
+	down, decide, by := f.down, f.fault, f.answer
 	f.mu.Unlock()
 	if down {
 		return outcome{refused: true}, nil
@@ -39,6 +39,12 @@ func (f *Fake) serve(ctx context.Context, r *http.Request, body []byte) (outcome
 	fault := None
 	if decide != nil {
 		fault = decide(c)
+	}
+	var own *refusal
+	if by != nil {
+		if code, message := by(c); code != "" {
+			own = &refusal{code, message}
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return outcome{}, err // the caller has not waited for it
@@ -59,6 +65,9 @@ func (f *Fake) serve(ctx context.Context, r *http.Request, body []byte) (outcome
 		c.Lost = o.reset || o.hang
 		f.log(c)
 		return o, nil
+	}
+	if own != nil {
+		return finish(nil, own)
 	}
 	switch fault {
 	case Throttled:
