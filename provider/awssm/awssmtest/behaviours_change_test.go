@@ -204,6 +204,24 @@ var changeRows = []row{
 		want: "ok []",
 	},
 	{
+		says: "a label can't be taken off a version that has not got it", source: "moto, test of UpdateSecretVersionStage",
+		look: func(w *world) string {
+			in := w.made()
+			w.put(in["SecretId"], "MINE")
+			return w.do("UpdateSecretVersionStage", f{"SecretId": in["SecretId"], "VersionStage": "MINE", "RemoveFromVersionId": in["ClientRequestToken"]}).code
+		},
+		want: "InvalidParameterException",
+	},
+	{
+		says: "an update of the key shows another key", source: "API_UpdateSecret, KmsKeyId",
+		look: func(w *world) string {
+			in := w.made(f{"KmsKeyId": "alias/mine"})
+			w.do("UpdateSecret", f{"SecretId": in["SecretId"], "KmsKeyId": "alias/other"})
+			return w.do("DescribeSecret", f{"SecretId": in["SecretId"]}).text("KmsKeyId")
+		},
+		want: "alias/other",
+	},
+	{
 		says: "a label can't be moved to a version that is not there", source: "moto, test of UpdateSecretVersionStage",
 		look: func(w *world) string {
 			return w.do("UpdateSecretVersionStage", f{"SecretId": w.made()["SecretId"], "VersionStage": "MINE", "MoveToVersionId": randomHex(16)}).code

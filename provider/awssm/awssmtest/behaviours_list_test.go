@@ -226,6 +226,18 @@ var listRows = []row{
 		want: "InvalidNextTokenException", moto: "ok", why: "its tokens are numbers",
 	},
 	{
+		says: "a list can be sorted by its last changes", source: "API_ListSecrets, SortBy, SortOrder",
+		look: func(w *world) string {
+			for _, name := range []string{"b", "c", "a"} {
+				w.made(f{"Name": w.prefix + name})
+			}
+			w.do("TagResource", f{"SecretId": w.prefix + "b", "Tags": []f{{"Key": "k", "Value": "v"}}})
+			a := w.list(w.prefix, f{"SortBy": "last-changed-date", "SortOrder": "asc"})
+			return strings.ReplaceAll(say(a.each("SecretList", "Name")), w.prefix, "")
+		},
+		want: "[c a b]", moto: "[b c a]", why: "it does not sort",
+	},
+	{
 		says: "a list can be sorted by name", source: "API_ListSecrets, SortBy, SortOrder",
 		look: func(w *world) string {
 			for _, name := range []string{"b", "c", "a"} {

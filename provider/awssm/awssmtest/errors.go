@@ -5,13 +5,11 @@ import (
 	"net/http"
 )
 
-// refusal is an error that AWS answers.
+// refusal is an error that AWS answers; nil is none.
 type refusal struct {
 	code    string
 	message string
 }
-
-func (r *refusal) Error() string { return r.code + ": " + r.message }
 
 // status is the HTTP status of a refusal: of the errors of Secrets Manager, all
 // but InternalServiceError are 400 (API reference, "Errors" of each action).
