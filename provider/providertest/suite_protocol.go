@@ -338,7 +338,7 @@ func (w *world) sweep(before []string) {
 		// What is Pending is over, but for a moment's where there is a horizon: it may
 		// land again.
 		going := w.horizon == 0 || passed > limit
-		if slices.Equal(left, before) && (stats.Staged == 0 || going && stats.Staged == w.pending()) {
+		if slices.Equal(left, before) && (stats.Staged == 0 || going && stats.Staged == w.pending()) && w.ended() {
 			break
 		}
 		if passed > limit {
@@ -366,6 +366,13 @@ func (w *world) sweep(before []string) {
 	if run.Phase != over {
 		w.Errorf("the run is %s", run.Phase)
 	}
+}
+
+// ended reports whether the run is over, or never began. What can't be cut down may be
+// gone before the run is.
+func (w *world) ended() bool {
+	run, _, err := w.ledger.Load(w.ctx, w.run.ID)
+	return err != nil || run.Phase == stage.Closed || run.Phase == stage.Ending
 }
 
 // pending answers how many objects the ledger knows to be deleted by the platform
