@@ -11,6 +11,8 @@ import (
 // owner/name#n a report in the open. What only the fake's authors know is marked so.
 const known = "known, not documented"
 
+var wholeARN = regexp.MustCompile(`^arn:aws:secretsmanager:eu-west-1:\d{12}:secret:(.+)-[A-Za-z0-9]{6}$`)
+
 var createRows = []row{
 	{
 		says: "a create answers the name, and the token as the version", source: "API_CreateSecret, Response Elements",
@@ -25,8 +27,7 @@ var createRows = []row{
 		says: "an ARN is the name, a hyphen and six characters", source: "API_CreateSecret, ARN",
 		look: func(w *world) string {
 			in := w.made()
-			arn := regexp.MustCompile(`^arn:aws:secretsmanager:eu-west-1:\d{12}:secret:(.+)-[A-Za-z0-9]{6}$`)
-			m := arn.FindStringSubmatch(in["SecretId"].(string))
+			m := wholeARN.FindStringSubmatch(in["SecretId"].(string))
 			return say(m != nil && m[1] == in["Name"])
 		},
 		want: "true",

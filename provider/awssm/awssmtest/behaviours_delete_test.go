@@ -61,7 +61,8 @@ var deleteRows = []row{
 		look: func(w *world) string {
 			name := w.name()
 			a := w.do("DeleteSecret", forced.with("SecretId", name))
-			return say(a.code, a.text("Name") == name, a.text("ARN") != "")
+			m := wholeARN.FindStringSubmatch(a.text("ARN"))
+			return say(a.code, a.text("Name") == name, m != nil && m[1] == name)
 		},
 		want: "ok true true",
 	},

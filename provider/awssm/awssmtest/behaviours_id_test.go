@@ -82,6 +82,14 @@ var idRows = []row{
 		want: "ResourceNotFoundException",
 	},
 	{
+		says: "nor does its partial ARN", source: "newrelic/newrelic-lambda-extension#208; aws/aws-cli#3474 has it otherwise",
+		look: func(w *world) string {
+			in := w.made()
+			return w.do("GetSecretValue", f{"SecretId": strings.Replace(partial(in["SecretId"]), "eu-west-1", "us-east-1", 1)}).code
+		},
+		want: "ResourceNotFoundException", moto: "ok", why: "it looks at the name alone",
+	},
+	{
 		says: "what was never created is not found", source: "API_DescribeSecret, Errors",
 		look: func(w *world) string {
 			a := w.do("DescribeSecret", f{"SecretId": w.name()})

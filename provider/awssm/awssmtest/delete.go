@@ -14,7 +14,7 @@ func (o *operation) delete(t target) (any, *refusal) {
 	if !o.in.forced() {
 		return o.schedule(s)
 	}
-	if s != nil && f.seenByDelete(f.slots[s.name], o.now) == nil {
+	if s != nil && f.seen(f.slots[s.name], o.now, StaleDelete) == nil {
 		s = nil
 	}
 	if s == nil {
@@ -43,14 +43,6 @@ func (o *operation) delete(t target) (any, *refusal) {
 		}
 	})
 	return a, nil
-}
-
-// seenByDelete is what a forced delete finds. It misses only what is new.
-func (f *Fake) seenByDelete(s *slot, now time.Time) *secret {
-	if s.before != nil {
-		return s.now
-	}
-	return f.seen(s, now, StaleDelete)
 }
 
 // schedule starts the recovery window, of 30 days unless the request says

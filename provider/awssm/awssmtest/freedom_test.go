@@ -1,6 +1,7 @@
 package awssmtest_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -182,11 +183,11 @@ func TestADeleteMayHaveItsEffectLaterAndTheNameIsTakenTillThen(t *testing.T) {
 		t.Errorf("a restore: %s", code)
 	}
 	again := a.secret().with("Name", in["Name"])
-	if code := a.do("CreateSecret", again).code; code != "InvalidRequestException" {
-		t.Errorf("a create: %s", code)
+	if got := a.do("CreateSecret", again); got.code != "InvalidRequestException" || !strings.Contains(got.message, "because it was deleted") {
+		t.Errorf("a create: %s: %s", got.code, got.message)
 	}
-	if code := a.do("DeleteSecret", forced.with("SecretId", in["SecretId"])).code; code != "ok" {
-		t.Errorf("another delete: %s", code)
+	if code := a.do("DeleteSecret", forced.with("SecretId", in["SecretId"])).code; code != "ok" || a.fake.Coming() != 1 {
+		t.Errorf("another delete: %s, and %d are coming", code, a.fake.Coming())
 	}
 	a.pass(late)
 	if len(a.fake.Secrets()) != 0 || a.do("DescribeSecret", f{"SecretId": in["SecretId"]}).code != "ResourceNotFoundException" {
@@ -207,7 +208,7 @@ func TestADescriptionMayShowNothingOfADelete(t *testing.T) {
 }
 
 func TestAPageMayBeShortAndTheListIsWholeAllTheSame(t *testing.T) {
-	short := 0
+	short := 0 // calls; the first of each list is answered by an empty page
 	a := newAccount(t, awssmtest.Config{Choose: func(f awssmtest.Freedom, n int) int {
 		switch f {
 		case awssmtest.ShortPage:
@@ -215,12 +216,13 @@ func TestAPageMayBeShortAndTheListIsWholeAllTheSame(t *testing.T) {
 				return n - 1
 			}
 		case awssmtest.ShortPage + " of":
-			return short % n
+			return (short - 1) % n
 		}
 		return 0
 	}})
 	for _, order := range []string{"asc", "desc"} {
 		a.ids(6)
+		short = 0
 		want := len(a.fake.Secrets())
 		seen, pages := map[string]bool{}, 0
 		for next := any(nil); pages == 0 || next != nil; pages++ {

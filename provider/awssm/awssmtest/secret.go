@@ -178,11 +178,8 @@ func (s *secret) move(label string, to *version) {
 		from.drop(label)
 	}
 	to.stages = append(to.stages, label)
-	if label == current {
-		to.drop(previous)
-		if from != nil {
-			s.move(previous, from)
-		}
+	if label == current && from != nil {
+		s.move(previous, from)
 	}
 }
 

@@ -168,6 +168,16 @@ func TestAQuotaBelowOneIsOneCallInMoreThanASecond(t *testing.T) {
 func TestANameThatNothingHasIsForgottenOnceNoLookCanBeStale(t *testing.T) {
 	a := newAccount(t, awssmtest.Config{})
 	in := a.made()
+	a.do("DeleteSecret", forced.with("SecretId", in["Name"]))
+	a.pass(late - 1)
+	if names := a.fake.Names(); len(names) != 1 {
+		t.Errorf("too early it knows %v", names)
+	}
+	a.pass(1)
+	if names := a.fake.Names(); len(names) != 0 {
+		t.Errorf("after %v it knows %v", late, names)
+	}
+	a.do("CreateSecret", a.secret().with("Name", in["Name"]))
 	for range 3 {
 		a.do("DeleteSecret", forced.with("SecretId", in["Name"]))
 		if code := a.do("CreateSecret", a.secret().with("Name", in["Name"])).code; code != "ok" {

@@ -105,7 +105,7 @@ func (f *Fake) serve(ctx context.Context, r *http.Request, body []byte) (outcome
 	if wrong == nil && !o.reset && !o.hang && f.takes(LostReply) {
 		o.reset = true
 	}
-	if wrong == nil && after {
+	if after {
 		wrong = internal
 	}
 	return finish(answer, wrong)
