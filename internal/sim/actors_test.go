@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/providertest"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -51,12 +50,8 @@ func (w *world) start(name string, run func(*process, *stage.Engine)) *process {
 // put stores a version of a secret.
 func (w *world) put(i int) error {
 	id := secrets.ID(i + 1)
-	name, err := secrets.ParseName(fmt.Sprint("N", i))
-	if err != nil {
-		return err
-	}
 	prev := w.current[id]
-	r := secrets.Record{Secret: secrets.Secret{Pin: secrets.Pin{ID: id, Version: prev + 1}, Name: name, Scope: workspace}, KeyID: 1, Sealed: []byte{1}}
+	r := secrets.Record{Secret: secrets.Secret{Pin: secrets.Pin{ID: id, Version: prev + 1}, Name: nameOf(id), Scope: workspace}, KeyID: 1, Sealed: []byte{1}}
 	if err := w.backend.Put(w.ctx, r, prev); err != nil {
 		return err
 	}
@@ -66,6 +61,15 @@ func (w *world) put(i int) error {
 }
 
 const secretsThere = 3
+
+// nameOf is the name of a secret.
+func nameOf(id secrets.ID) secrets.Name {
+	name, err := secrets.ParseName(fmt.Sprint("N", id-1))
+	if err != nil {
+		panic(err) // it always is one
+	}
+	return name
+}
 
 // launcher launches runs one after the other. plan is what chance decided before:
 // the runs it launches, and whose it tries again.
@@ -124,11 +128,8 @@ func (w *world) plan(p *process, e *stage.Engine, id secrets.RunID, dice int) (s
 		if s > 0 && dice>>s&1 == 0 {
 			continue
 		}
-		name, err := secrets.ParseName(fmt.Sprint("N", s))
-		if err != nil {
-			panic(err)
-		}
-		item := provider.Item{Name: name, Pin: secrets.Pin{ID: secrets.ID(s + 1), Version: w.current[secrets.ID(s+1)]}}
+		id := secrets.ID(s + 1)
+		item := provider.Item{Name: nameOf(id), Pin: secrets.Pin{ID: id, Version: w.current[id]}}
 		items = append(items, item)
 		run.Items = append(run.Items, stage.Item{Item: item, Scope: workspace})
 	}
@@ -196,20 +197,21 @@ func (w *world) plant(ids []secrets.RunID) {
 	for _, name := range []string{"cloud", "cluster"} {
 		platform := w.platforms[name]
 		for i := range w.foreign {
-			platform.Plant(providertest.Object{Object: provider.Object{Name: fmt.Sprint("theirs/", i), Mark: theirs}})
+			platform.plant(provider.Object{Name: fmt.Sprint(platform.prefix(), "theirs/", i), Mark: theirs})
 		}
 		if w.seed%3 == 0 {
-			platform.Plant(providertest.Object{Object: provider.Object{Name: "lost/" + name, Mark: ours, Stage: lost}})
+			platform.plant(provider.Object{Name: platform.prefix() + "lost/" + name, Mark: ours, Stage: lost})
 		}
 	}
 	if w.seed%5 == 0 { // somebody else has the name that a run is going to plan
-		w.platforms["cloud"].Plant(providertest.Object{Object: provider.Object{Name: ids[0].String() + "/N0", Mark: theirs}})
+		cloud, cluster := w.platforms["cloud"], w.platforms["cluster"]
+		cloud.plant(provider.Object{Name: cloud.prefix() + ids[0].String() + "/N0", Mark: theirs})
 		w.foreign = 3
-		w.platforms["cluster"].Plant(providertest.Object{Object: provider.Object{Name: "theirs/2", Mark: theirs}})
+		cluster.plant(provider.Object{Name: cluster.prefix() + "theirs/2", Mark: theirs})
 	}
 	switch w.seed % 12 { // the platforms refuse to remove some of what is ours
 	case 7:
-		w.refuse("cluster", func(name string) bool { return !strings.Contains(name, "/") })
+		w.refuse("cluster", func(name string) bool { return !strings.Contains(name, "lost/") })
 		fallthrough
 	case 1:
 		w.refuse("cloud", func(name string) bool { return strings.HasSuffix(name, "/N1") })
@@ -219,7 +221,7 @@ func (w *world) plant(ids []secrets.RunID) {
 // refuse makes a platform refuse removals.
 func (w *world) refuse(platform string, these func(name string) bool) {
 	w.refused[platform] = these
-	w.platforms[platform].Refuse(these)
+	w.platforms[platform].refuse(these)
 }
 
 // past begins and ends a run, so that the ledger is not empty.

@@ -4,6 +4,9 @@
 // crashes and pauses at every call and every commit. The package has nothing but
 // tests.
 //
+// The platforms are those in memory of the conformance suite, or Secrets Manager
+// on the wire behind provider/awssm, where each request is a fault point too.
+//
 // One actor at a time runs to its next fault point. Which one, and what befalls
 // it there, comes from the seed alone, so that a seed is a history: what it did
 // once it does again, on any machine.

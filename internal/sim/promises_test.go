@@ -45,13 +45,13 @@ func (w *world) opened(c providertest.Call) {
 }
 
 // truth returns what is there of a name.
-func (w *world) truth(platform, name string) (providertest.Object, bool) {
+func (w *world) truth(platform, name string) (object, bool) {
 	for _, o := range w.there(platform) {
 		if o.Name == name {
 			return o, true
 		}
 	}
-	return providertest.Object{}, false
+	return object{}, false
 }
 
 // removing holds a removal that is about to be sent against what it would hit.
@@ -81,16 +81,21 @@ func (w *world) removing(p *process, platform string, c providertest.Call) {
 	if row.ID != "" && c.ID == "" {
 		w.fail("by id", "a removal of %s goes by its name", o.Name)
 	}
-	if run.Phase < stage.Ending && len(kept(run, o.Items)) > 0 {
+	if run.Phase < stage.Ending && len(w.kept(platform, run, o.Items)) > 0 {
 		w.fail("early delete", "%s is removed while its run is %s", o.Name, run.Phase)
 	}
 }
 
-// kept returns the items that a run has not lost by revocation.
-func kept(run stage.Run, items []provider.Item) []provider.Item {
-	return slices.DeleteFunc(slices.Clone(items), func(it provider.Item) bool {
+// kept returns those of an object's items that a run has not lost by revocation. An
+// object that can't be cut down goes as a whole.
+func (w *world) kept(platform string, run stage.Run, items []provider.Item) []provider.Item {
+	left := slices.DeleteFunc(slices.Clone(items), func(it provider.Item) bool {
 		return slices.ContainsFunc(run.Items, func(of stage.Item) bool { return of.Revoked && of.Pin == it.Pin })
 	})
+	if len(left) < len(items) && !w.platforms[platform].cuts() {
+		return nil
+	}
+	return left
 }
 
 // check holds the whole world against the promises, if anything has changed.
@@ -158,8 +163,8 @@ func (w *world) check() {
 		}
 		for _, row := range rows {
 			o, there := w.truth(row.Target, row.Object.Name)
-			for _, item := range kept(run, row.Object.Items) {
-				if !there || o.Going || !o.Holds(item.Name, w.plain[item.Pin]) {
+			for _, item := range w.kept(row.Target, run, row.Object.Items) {
+				if !there || o.Going || !o.holds(item.Name, w.plain[item.Pin]) {
 					w.fail("early delete", "%s has lost %s while its run is active", row.Object.Name, item.Name)
 				}
 			}
@@ -182,13 +187,13 @@ func (w *world) settleStrays() {
 }
 
 // pulled sees that what was revoked is gone from an active run in time.
-func (w *world) pulled(run stage.Run, row stage.Row, o providertest.Object, there bool) {
+func (w *world) pulled(run stage.Run, row stage.Row, o object, there bool) {
 	late := lease + 2*max(interval, w.apart) + horizon
 	if !w.calm || !there || o.Going || w.revoked.IsZero() || time.Since(w.revoked) < late {
 		return
 	}
 	for _, item := range run.Items {
-		if item.Revoked && o.Holds(item.Name, w.plain[item.Pin]) {
+		if item.Revoked && o.holds(item.Name, w.plain[item.Pin]) {
 			w.fail("revocation", "%s holds %s, %v after it was revoked", row.Object.Name, item.Name, time.Since(w.revoked))
 		}
 	}
@@ -234,7 +239,7 @@ func (w *world) final() {
 	}
 	for name := range w.platforms {
 		for _, o := range w.there(name) {
-			if strings.Contains(fmt.Sprintf("%+v", o.Object), w.canary) {
+			if strings.Contains(o.shown, w.canary) {
 				w.fail("no plaintext", "what is not a value holds one on the platform")
 			}
 			if o.Mark == ours {

@@ -15,12 +15,12 @@ import (
 var hashing = flag.Bool("hashes", false, "print the hash of each history, and nothing else")
 
 // hashes are those of the histories of n seeds.
-func hashes(t *testing.T, n uint64) (all string) {
+func hashes(t *testing.T, n uint64, place func(*world) map[string]platform) (all string) {
 	t.Helper()
 	for from := *first; from < *first+n; from += 100 {
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {
 			for seed := from; seed < min(from+100, *first+n); seed++ {
-				all += fmt.Sprintf("%d %016x\n", seed, history(t, seed, memory).hash)
+				all += fmt.Sprintf("%d %016x\n", seed, history(t, seed, memory, place).hash)
 			}
 		})
 	}
@@ -28,13 +28,21 @@ func hashes(t *testing.T, n uint64) (all string) {
 }
 
 func TestASeedIsOneHistoryInEveryRunOnAnyNumberOfProcessors(t *testing.T) {
-	n := wanted() / 20
+	replay(t, wanted()/20, models)
+}
+
+func TestASeedIsOneHistoryOnAWSToo(t *testing.T) {
+	replay(t, min(wanted(), max(wanted()/400, 50)), awsAccounts)
+}
+
+// replay plays n seeds again: in this process, and in others.
+func replay(t *testing.T, n uint64, place func(*world) map[string]platform) {
 	if *hashing {
-		_, _ = os.Stdout.WriteString(hashes(t, *seeds))
+		_, _ = os.Stdout.WriteString(hashes(t, *seeds, place))
 		return
 	}
-	want := hashes(t, n)
-	if again := hashes(t, n); again != want {
+	want := hashes(t, n, place)
+	if again := hashes(t, n, place); again != want {
 		t.Error("another run in the same process differs")
 	}
 	self, err := os.Executable()
@@ -69,6 +77,6 @@ func TestHistoriesOnSQLite(t *testing.T) {
 				}
 			})
 			return store
-		})
+		}, models)
 	}
 }

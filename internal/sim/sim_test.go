@@ -27,18 +27,20 @@ type totals struct {
 
 	stuck, lost, worstLost int
 	broken                 map[string]int // histories, by the promise that each broke first
+	sent                   requests
 }
 
 // history plays one seed and answers its world.
-func history(t *testing.T, seed uint64, open func(*testing.T) storetest.Backend) (w *world) {
+func history(t *testing.T, seed uint64, open func(*testing.T) storetest.Backend, place func(*world) map[string]platform) (w *world) {
 	t.Helper()
+	root, _, _ := strings.Cut(t.Name(), "/")
 	cryptotest.SetGlobalRandom(t, seed)
 	synctest.Test(t, func(t *testing.T) {
-		w = newWorld(t.Context(), seed, open(t))
+		w = newWorld(t.Context(), seed, open(t), place)
 		w.tracing = *tracing
 		if promise := w.play(); promise != "" {
 			t.Errorf("seed %d breaks a promise: %s", seed, promise)
-			t.Logf("again: go test ./internal/sim -run Simulation -seed %d -seeds 1 -history", seed)
+			t.Logf("again: go test ./internal/sim -run '^%s$' -seed %d -seeds 1 -history", root, seed)
 		}
 		if w.tracing {
 			t.Log("\n" + strings.Join(w.trace, "\n"))
@@ -65,9 +67,7 @@ func (sum *totals) add(w *world) {
 		sum.broken[promise]++
 	}
 	for _, platform := range w.platforms {
-		st := platform.Stats()
-		sum.late += st.LateCreates + st.DuplicateCreates
-		sum.stale += st.StaleLists
+		platform.count(sum)
 	}
 	if w.calm {
 		sum.worst = max(sum.worst, w.worst())
@@ -95,17 +95,22 @@ func wanted() uint64 {
 	return 1_000
 }
 
-func TestSimulation(t *testing.T) {
-	var sum totals
-	n := wanted()
+// histories plays n seeds, and prints what they come to.
+func histories(t *testing.T, n uint64, place func(*world) map[string]platform) (sum totals) {
 	for from := uint64(0); from < n && !t.Failed(); from += 100 {
 		t.Run(fmt.Sprint("from ", *first+from), func(t *testing.T) { // so that what each seed leaves is cleaned up
 			for seed := *first + from; seed < *first+min(from+100, n) && !t.Failed(); seed++ {
-				sum.add(history(t, seed, memory))
+				sum.add(history(t, seed, memory, place))
 			}
 		})
 	}
 	fmt.Println(sum)
+	return sum
+}
+
+func TestSimulation(t *testing.T) {
+	n := wanted()
+	sum := histories(t, n, models)
 	if n >= 20_000 && (sum.calls < 100*sum.seeds || min(sum.crashes, sum.takeovers, sum.late, sum.stale, sum.stuck, sum.lost) < 1000) {
 		t.Error("too little of what is rare has happened")
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/providertest"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -58,14 +57,14 @@ func (w *world) allow(settled time.Time) {
 		w.fail("stuck stays visible", "%d objects are stuck, and the ledger counts %d", stuck, st.Stuck)
 	}
 	for platform := range w.refused {
-		w.platforms[platform].Refuse(nil)
+		w.platforms[platform].refuse(nil)
 	}
 }
 
 // loss is an object of ours that the ledger has forgotten.
 type loss struct {
 	platform string
-	at       time.Time // when it was planted, or the last sweep that counts came to its end
+	at       time.Time // when it was there for all to see, or the last sweep that counts came to its end
 	sweeps   int       // that began after that
 	found    bool
 }
@@ -74,9 +73,8 @@ type loss struct {
 // it is new.
 func (w *world) forget() {
 	for name, platform := range w.platforms {
-		o := provider.Object{Name: "lost/late/" + name, Mark: ours, Stage: lost}
-		platform.Plant(providertest.Object{Object: o, Asked: time.Now().Add(-horizon)})
-		w.lost[o.Name] = &loss{platform: name, at: time.Now()}
+		o := provider.Object{Name: platform.prefix() + "lost/late/" + name, Mark: ours, Stage: lost}
+		w.lost[o.Name] = &loss{platform: name, at: platform.plantOld(o)}
 	}
 }
 

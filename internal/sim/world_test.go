@@ -39,7 +39,7 @@ type world struct {
 	ctx       context.Context
 	seed      uint64
 	backend   storetest.Backend
-	platforms map[string]*providertest.Platform
+	platforms map[string]platform
 	broken    string // the promise that was broken first
 
 	actor      map[secrets.RunID]*process // who began or took a run last; nil after its end
@@ -82,14 +82,15 @@ type world struct {
 	canary    string
 }
 
-func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *world {
+// newWorld returns a world whose platforms are made by place.
+func newWorld(ctx context.Context, seed uint64, backend storetest.Backend, place func(*world) map[string]platform) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	if m, ours := backend.(*storetest.Memory); ours { // whose clock need not be the processes'
 		skew := [8]time.Duration{3: 7 * time.Minute, 5: -7 * time.Minute}[seed%8]
 		m.Now = func() time.Time { return time.Now().Add(skew) }
 	}
 	w := &world{
-		ctx: ctx, seed: seed, backend: backend, platforms: map[string]*providertest.Platform{},
+		ctx: ctx, seed: seed, backend: backend,
 		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{}, twice: map[secrets.RunID]bool{},
 		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
 		sweeping: map[*process]int{}, began: map[*process]time.Time{}, lost: map[string]*loss{}, refused: map[string]func(string) bool{},
@@ -98,10 +99,7 @@ func newWorld(ctx context.Context, seed uint64, backend storetest.Backend) *worl
 		canary: fmt.Sprintf("canary-%x", rng.Uint64()),
 	}
 	w.scheduler = &scheduler{rng: rng, budget: 1 + int(seed%4), calm: seed%4 == 0, onCrash: w.onCrash}
-	choose := func(_ providertest.Freedom, n int) int { return rng.IntN(n) }
-	w.platforms["cloud"] = providertest.New(providertest.Config{
-		Location: provider.Location{Kind: "cloud"}, Horizon: horizon, Concurrency: 2, Choose: choose})
-	w.platforms["cluster"] = providertest.New(providertest.Config{Location: provider.Location{Kind: "cluster"}, Joint: true, Choose: choose})
+	w.platforms = place(w)
 	return w
 }
 
@@ -114,15 +112,15 @@ type finding struct {
 // sight is what is on a platform, as of so many changes.
 type sight struct {
 	changes uint64
-	objects []providertest.Object
+	objects []object
 }
 
 // there answers what is on a platform.
-func (w *world) there(name string) []providertest.Object {
+func (w *world) there(name string) []object {
 	platform := w.platforms[name]
 	seen, known := w.sights[name]
-	if changes := platform.Changes(); !known || seen.changes != changes {
-		seen = sight{changes, platform.Objects()}
+	if changes := platform.changes(); !known || seen.changes != changes {
+		seen = sight{changes, platform.objects()}
 		w.sights[name] = seen
 		w.stale = true
 	}
@@ -212,6 +210,9 @@ func (w *world) engine(p *process) (*stage.Engine, error) {
 
 // within is the key of the name of the object in whose creation a call is made.
 type within struct{}
+
+// creates is the key of whether a call is to create an object.
+type creates struct{}
 
 // ledger returns the ledger of a process, with a point at every call.
 func (w *world) ledger(p *process) stage.Ledger {
@@ -312,12 +313,13 @@ func (s sloppy) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Obje
 
 // driver returns the driver of a process, with a point at every call.
 func (w *world) driver(p *process, name string) provider.Provider {
-	driver := w.platforms[name].Driver()
+	driver := w.platforms[name].driver(p)
 	if name == "cloud" {
 		driver = sloppy{driver, driver.(provider.Lister)}
 	}
 	return providertest.Intercept(driver, func(ctx context.Context, c providertest.Call, do func(context.Context) error) error {
 		ctx = context.WithValue(ctx, within{}, name+" "+c.Object.Name)
+		ctx = context.WithValue(ctx, creates{}, c.Method == "Create")
 		err := w.point(ctx, p, name+"."+c.Method+" "+c.Object.Name, func(ctx context.Context) error {
 			if c.Method != "Open" {
 				w.calls++
