@@ -11,16 +11,16 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // Roles of workers that are broken on purpose.
 const (
-	eagerRole = "eager worker"
-	hastyRole = "hasty worker"
-	tardyRole = "tardy worker"
+	eagerRole      = "eager worker"
+	eagerOnAWSRole = "worker that is eager on AWS"
+	hastyRole      = "hasty worker"
+	tardyRole      = "tardy worker"
 
 	quitterRole = "quitter" // ends by itself
 )
@@ -34,10 +34,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	fmt.Fprintln(os.Stderr, play(role, map[string]func(*pipesecrets.Config){
-		workerRole: func(*pipesecrets.Config) {},
-		eagerRole:  beEager,
-		hastyRole:  beHasty,
-		tardyRole:  beTardy,
+		workerRole:     func(*pipesecrets.Config) {},
+		eagerRole:      func(c *pipesecrets.Config) { beEager(c, cluster) },
+		eagerOnAWSRole: func(c *pipesecrets.Config) { beEager(c, awsCloud) },
+		hastyRole:      beHasty,
+		tardyRole:      beTardy,
 	}[role]))
 	os.Exit(1)
 }
@@ -81,7 +82,7 @@ func TestKilledLaunchersLeaveNothingAndLoseNothing(t *testing.T) {
 			t.Errorf("no kill within %s", k)
 		}
 	}
-	if total.looks == 0 || total.platform.Creates == 0 {
+	if total.looks == 0 || total.platform.Creates == 0 || total.aws.Creates == 0 {
 		t.Error("nothing was staged while it was looked at")
 	}
 }
@@ -89,27 +90,33 @@ func TestKilledLaunchersLeaveNothingAndLoseNothing(t *testing.T) {
 // eager is a launcher that creates before it commits that it will.
 type eager struct {
 	pipesecrets.Backend
+	target string
 	driver eagerDriver
 }
 
 type eagerDriver struct {
-	*hpc.Driver
+	provider.Provider
+	provider.Lister
 	made map[string]string
 }
 
-func beEager(c *pipesecrets.Config) {
-	d := eagerDriver{c.Targets[cluster].(*hpc.Driver), map[string]string{}}
-	c.Targets[cluster] = d
-	c.Backend = eager{c.Backend, d}
+func beEager(c *pipesecrets.Config, target string) {
+	d := eagerDriver{c.Targets[target], c.Targets[target].(provider.Lister), map[string]string{}}
+	c.Targets[target] = d
+	c.Backend = eager{c.Backend, target, d}
 }
 
 func (e eager) Begin(ctx context.Context, r stage.Run, rows []stage.Row, t stage.Terms, ev ...secrets.Event) (stage.Run, error) {
 	for _, row := range rows {
-		if row.Target != cluster {
+		if row.Target != e.target {
 			continue
 		}
-		id, err := e.driver.Driver.Create(ctx, row.Object, func(context.Context) (map[secrets.Name]secrets.Value, error) {
-			return nil, nil
+		id, err := e.driver.Provider.Create(ctx, row.Object, func(context.Context) (map[secrets.Name]secrets.Value, error) {
+			values := map[secrets.Name]secrets.Value{}
+			for _, item := range row.Object.Items {
+				values[item.Name], _ = newValue()
+			}
+			return values, nil
 		})
 		if err != nil {
 			return stage.Run{}, err
@@ -125,12 +132,16 @@ func (d eagerDriver) Create(_ context.Context, o provider.Object, _ provider.Ope
 }
 
 func TestALauncherThatCreatesBeforeItsIntentIsCommittedLeavesSomething(t *testing.T) {
-	for range 5 { // a trial's kills may all fall elsewhere
-		if _, total := crashed(t, eagerRole, 40, 2*bound, nil); len(total.leftovers) > 0 {
-			return
-		}
+	for _, role := range []string{eagerRole, eagerOnAWSRole} {
+		t.Run(role, func(t *testing.T) {
+			for range 5 { // a trial's kills may all fall elsewhere
+				if _, total := crashed(t, role, 40, 2*bound, nil); len(total.leftovers) > 0 {
+					return
+				}
+			}
+			t.Error("nothing was left: the crash test can't see what it is for")
+		})
 	}
-	t.Error("nothing was left: the crash test can't see what it is for")
 }
 
 // hasty is a database that acknowledges a write and commits it soon after.

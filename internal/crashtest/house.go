@@ -26,10 +26,11 @@ const (
 	horizon = 200 * time.Millisecond // of the platform
 )
 
-// The targets: a directory, and a platform in a process of its own.
+// The targets: a directory, and two platforms in a process of their own.
 const (
-	cluster = "cluster"
-	cloud   = "cloud"
+	cluster  = "cluster"
+	cloud    = "cloud"
+	awsCloud = "aws"
 )
 
 var (
@@ -45,16 +46,18 @@ var (
 //	DIR/kek/key       the key file
 //	DIR/stage/        the staging root of the target cluster
 //	DIR/platform      the socket of the target cloud
+//	DIR/aws           the socket of the target aws
 type house struct {
 	backend *sqlstore.Store
 	keyring *crypto.Keyring
 	service *pipesecrets.Service
 }
 
-func database(dir string) string { return filepath.Join(dir, "db", "p.db") }
-func keyFile(dir string) string  { return filepath.Join(dir, "kek", "key") }
-func root(dir string) string     { return filepath.Join(dir, "stage") }
-func socket(dir string) string   { return filepath.Join(dir, "platform") }
+func database(dir string) string  { return filepath.Join(dir, "db", "p.db") }
+func keyFile(dir string) string   { return filepath.Join(dir, "kek", "key") }
+func root(dir string) string      { return filepath.Join(dir, "stage") }
+func socket(dir string) string    { return filepath.Join(dir, "platform") }
+func awsSocket(dir string) string { return filepath.Join(dir, "aws") }
 
 // build makes the state in an empty directory.
 func build(ctx context.Context, dir string) error {
@@ -122,9 +125,13 @@ func (h *house) serve(ctx context.Context, dir string, change func(*pipesecrets.
 	if err != nil {
 		return err
 	}
+	onAWS, err := newAWS(dir)
+	if err != nil {
+		return err
+	}
 	config := pipesecrets.Config{
 		Backend: h.backend, Keyring: h.keyring, Home: "crashtest", Policy: rbac.Default(),
-		Targets: map[string]provider.Provider{cluster: files, cloud: newRemote(socket(dir))},
+		Targets: map[string]provider.Provider{cluster: files, cloud: newRemote(socket(dir)), awsCloud: onAWS},
 		Lease:   lease, Need: need, MaxNeed: maxNeed, MaskFor: maskFor, Grace: grace,
 	}
 	change(&config)

@@ -25,7 +25,8 @@ func (r *round) look(ctx context.Context) error {
 			return err
 		}
 		for _, f := range files {
-			if f.Cloud && !there.names[id+"/"+f.Name] {
+			name := id + "/" + f.Name
+			if f.Cloud && !there.names[name] || f.AWS && !there.names[awsPrefix+name] {
 				s.gone = append(s.gone, f.Name)
 			}
 			if f.Path == "" {
@@ -48,16 +49,17 @@ func (r *round) look(ctx context.Context) error {
 	return nil
 }
 
-// inventory is what is on the platform.
+// inventory is what is on the platforms.
 type inventory struct {
 	names  map[string]bool
 	coming int
 	stats  providertest.Stats
+	aws    awsDeeds
 }
 
 func (r *round) objects(ctx context.Context) (inventory, error) {
 	answer, err := newRemote(socket(r.dir)).ask(ctx, request{Op: opObjects})
-	all := inventory{map[string]bool{}, answer.Coming, answer.Stats}
+	all := inventory{map[string]bool{}, answer.Coming, answer.Stats, answer.AWS}
 	for _, o := range answer.Objects {
 		all.names[o.Name] = true
 	}

@@ -3,10 +3,11 @@
 //
 //	go run ./internal/crashtest -kills 500
 //
-// Two launchers at a time, each a process, work on one SQLite database with two
-// targets: a staging directory (provider/hpc), and a platform in a process of its
-// own that is late, forgetful and repeats itself as an eventually consistent one
-// may (provider/providertest). They create, update and revoke secrets, launch,
+// Two launchers at a time, each a process, work on one SQLite database with three
+// targets: a staging directory (provider/hpc), and in a process of their own a
+// platform that is late, forgetful and repeats itself as an eventually consistent one
+// may (provider/providertest), and AWS Secrets Manager, which is so too, behind its
+// driver and on the wire (provider/awssm, provider/awssm/awssmtest). They create, update and revoke secrets, launch,
 // renew and complete runs, sweep, and rewrap under new keys, and tell the parent
 // what they set out to do and what was acknowledged. The parent kills one at a
 // moment of its choice and starts another, all the while looking at what is staged

@@ -25,10 +25,11 @@ const transit = horizon / 8
 type server struct {
 	platform *providertest.Platform
 	driver   provider.Provider
+	aws      *awsServer
 	calm     atomic.Bool
 }
 
-// servePlatform answers on the socket in dir until the parent is gone, and says
+// servePlatform answers on the sockets in dir until the parent is gone, and says
 // so when it does.
 func servePlatform(dir string, calm bool) error {
 	s := &server{}
@@ -38,6 +39,10 @@ func servePlatform(dir string, calm bool) error {
 	}
 	s.platform = providertest.New(config)
 	s.driver = s.platform.Driver()
+	var err error
+	if s.aws, err = serveAWS(dir, calm, &s.calm); err != nil {
+		return err
+	}
 	listener, err := net.Listen("unix", socket(dir))
 	if err != nil {
 		return err
@@ -116,7 +121,11 @@ func (s *server) do(asked request) (answer reply, err error) {
 		for _, there := range s.platform.Objects() {
 			answer.Objects = append(answer.Objects, toWire(there.Object))
 		}
-		answer.Coming, answer.Stats = s.platform.Coming(), s.platform.Stats()
+		for _, name := range s.aws.names() {
+			answer.Objects = append(answer.Objects, object{Name: name})
+		}
+		answer.Coming = s.platform.Coming() + s.aws.fake.Coming()
+		answer.Stats, answer.AWS = s.platform.Stats(), s.aws.told()
 	case opCalm:
 		s.calm.Store(true)
 	default:

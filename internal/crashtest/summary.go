@@ -95,6 +95,7 @@ func (s *summary) sum() (total verdict) {
 		total.refused += v.refused
 		total.looks += v.looks
 		add(&total.platform, v.platform)
+		total.aws.add(v.aws)
 		for what, n := range v.odd {
 			total.odd[what] += n
 		}
@@ -131,6 +132,7 @@ func (s *summary) String() string {
 	p := total.platform
 	fmt.Fprintf(&b, "the platform: %d creates, %d late, %d twice; %d late removals, %d stale looks, %d stale lists\n",
 		p.Creates, p.LateCreates, p.DuplicateCreates, p.LateRemoves, p.StaleProbes, p.StaleLists)
+	fmt.Fprintf(&b, "aws: %v\n", total.aws)
 	fmt.Fprintf(&b, "the launchers: acknowledged%s; %d operations refused; %d looks at what was staged for runs under way\n",
 		total.acknowledged(), total.refused, total.looks)
 	if n := len(total.crashes); n > 0 {
@@ -176,6 +178,8 @@ func (s *summary) judge() error {
 		return fmt.Errorf("it took %v until nothing was left of half of the launches, and may take %v", total.crashes[n/2], soon)
 	case s.tally.kills >= sharesFrom && len(thin) > 0:
 		return fmt.Errorf("too few kills within %v", thin)
+	case s.tally.kills >= sharesFrom && float64(min(total.platform.Creates, total.aws.Creates)) < minShare*float64(s.tally.kills):
+		return errors.New("too little was created on a platform for anything to be left there")
 	case len(s.unheard(total)) > 0:
 		return fmt.Errorf("too few were acknowledged of %v, and nothing can be lost of what was not", s.unheard(total))
 	}

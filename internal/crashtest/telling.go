@@ -68,6 +68,7 @@ type staged struct {
 	Version secrets.Version
 	Path    string // of its file; "" if it is not on the cluster
 	Cloud   bool   // it is on the cloud
+	AWS     bool   // it is on aws
 }
 
 // teller writes lines to the parent. A line is one write, which a pipe takes

@@ -26,6 +26,7 @@ type verdict struct {
 	refused   int
 	looks     int // at runs under way
 	platform  providertest.Stats
+	aws       awsDeeds
 }
 
 // The bound of the time from the last kill until nothing is left. A run that lost
@@ -110,7 +111,7 @@ func (r *round) settle(ctx context.Context) (v verdict, err error) {
 		return v, err
 	}
 	there, err := r.objects(ctx)
-	v.platform = there.stats
+	v.platform, v.aws = there.stats, there.aws
 	return v, err
 }
 

@@ -173,6 +173,8 @@ func TestARunPassesIfNothingIsWrongAndEachAimHadItsShare(t *testing.T) {
 		{"too few acknowledged of a kind", func(s *summary) { s.all[0].done[retiring] = sharesFrom/20 - 1 }, string(retiring)},
 		{"odd", func(s *summary) { s.all[0].odd = map[string]int{"a": 1} }, "no reason"},
 		{"a thin share", func(s *summary) { s.tally.hit[sweeping] = 9 }, "sweep"},
+		{"nothing created on a platform", func(s *summary) { s.all[0].platform.Creates = 0 }, "created"},
+		{"nothing created on AWS", func(s *summary) { s.all[0].aws.Creates = 0 }, "created"},
 		{"a thin share of few", func(s *summary) { s.tally.hit[sweeping], s.tally.kills = 0, sharesFrom-1 }, ""},
 		{"launches only between intent and record", func(s *summary) { s.tally.hit[launching] = 0 }, ""},
 		{"launches never between intent and record", func(s *summary) { s.tally.hit[between] = 0 }, string(between)},
@@ -186,6 +188,7 @@ func TestARunPassesIfNothingIsWrongAndEachAimHadItsShare(t *testing.T) {
 		for _, k := range operations {
 			s.all[0].done[k] = sharesFrom / 20
 		}
+		s.all[0].platform.Creates, s.all[0].aws.Creates = sharesFrom/20, sharesFrom/20
 		c.change(s)
 		err := s.judge()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -205,6 +208,7 @@ func TestAFailureIsExpectedIfEachPartOfItIs(t *testing.T) {
 		{fmt.Errorf("sqlstore: put: %w", secrets.ErrConflict), true},
 		{&pipesecrets.RequestError{}, true},
 		{code(provider.Unavailable), true},
+		{code(provider.Throttled), true},
 		{code(provider.Internal), false},
 		{code(provider.Forbidden), false},
 		{code(provider.NotOurs), false},

@@ -20,8 +20,8 @@ import (
 
 // Operations beside those of a driver.
 const (
-	opObjects = "objects" // the truth
-	opCalm    = "calm"    // from here on a removal shows at once
+	opObjects = "objects" // the truth, of both platforms
+	opCalm    = "calm"    // from here on a removal shows at once, on both
 )
 
 type request struct {
@@ -55,6 +55,7 @@ type reply struct {
 	Objects  []object
 	Coming   int // effects that are on their way
 	Stats    providertest.Stats
+	AWS      awsDeeds
 }
 
 // platformConfig is what both sides know of the platform.

@@ -132,7 +132,7 @@ func (w worker) try(l line, do func(*line) error) {
 // freedoms, explain a failure: where several are joined, each of them. One to
 // remove is told and tried again: if it matters, something is left in the end.
 func expected(err error) bool {
-	codes := []provider.Code{provider.Unavailable}
+	codes := []provider.Code{provider.Unavailable, provider.Throttled}
 	if errors.Is(err, stage.ErrFenced) {
 		// Whoever took over removes what this one works on: a write goes into a
 		// directory that is gone, or an object that is going has the name.
@@ -212,19 +212,26 @@ func (w worker) update(ctx context.Context, s secrets.Secret) {
 	})
 }
 
-// launch launches a run with one to three of the secrets, most often on both
-// targets.
+// launch launches a run with one to three of the secrets, most often on the cluster
+// and a cloud.
 func (w worker) launch(ctx context.Context, living []secrets.Secret) error {
 	id, err := secrets.ParseRunID(rand.Text())
 	if err != nil {
 		return err
 	}
-	r := pipesecrets.LaunchRequest{Run: id, Workspace: workspace, Targets: map[string][]secrets.Name{cluster: nil, cloud: nil}}
-	switch random.N(6) {
+	r := pipesecrets.LaunchRequest{Run: id, Workspace: workspace, Targets: map[string][]secrets.Name{cluster: nil}}
+	switch random.N(8) {
 	case 0:
-		delete(r.Targets, cluster)
+		r.Targets = map[string][]secrets.Name{cloud: nil}
 	case 1:
-		delete(r.Targets, cloud)
+		r.Targets = map[string][]secrets.Name{awsCloud: nil}
+	case 2:
+	case 3:
+		r.Targets[cloud], r.Targets[awsCloud] = nil, nil
+	case 4, 5:
+		r.Targets[cloud] = nil
+	default:
+		r.Targets[awsCloud] = nil
 	}
 	for _, i := range random.Perm(len(living))[:1+random.N(3)] {
 		r.Wants = append(r.Wants, precedence.Want{Name: living[i].Name})
@@ -263,6 +270,8 @@ func files(launch *pipesecrets.Launch) []staged {
 			case ref.Name != choice.Winner.Name:
 			case ref.Target == cluster:
 				s.Path = ref.Locator
+			case ref.Target == awsCloud:
+				s.AWS = true
 			default:
 				s.Cloud = true
 			}
