@@ -1,4 +1,4 @@
-.PHONY: help build test race lint fuzz bench-redact quickstart ci
+.PHONY: help build test race lint fuzz bench-redact quickstart awsbatch ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-redact: ## masking logs side by side with others, and docs/redaction.svg
 
 quickstart: ## the main job, on the embedded default
 	go run ./examples/quickstart
+
+awsbatch: ## the main job, for AWS Batch
+	go run ./examples/awsbatch
 
 ci: ## the gate
 	.ci/run
