@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
+)
+
+// ended ends the run, however it went, and shows what became of it. left reports
+// whether something may still be at AWS: the house is needed then.
+func (p *play) ended(ctx context.Context, refs []provider.Reference, status int, failed bool) (left bool, err error) {
+	p.chapter("The run ends")
+	outcome := fmt.Sprint("exit-", status)
+	if failed {
+		outcome = "failed"
+	}
+	// Without the cancelling: a run is ended however the program is. By the operator,
+	// who may end what has not begun, too.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	receipt, err := p.house.service.Complete(closing, operator, p.run, pipesecrets.Ending{Outcome: outcome})
+	if err != nil { // AWS did not answer, say: sweeps go on
+		receipt, err = p.until(closing, removed)
+	}
+	p.receipt(receipt)
+	if left = err != nil || !removed(receipt); left {
+		return true, errors.Join(err, errors.New("something may still be at AWS"))
+	}
+	if settled(receipt) {
+		return false, p.looked(closing, refs)
+	}
+	horizon := p.driver.Capabilities().Horizon
+	if p.cloud.fake == nil && !p.options.wait || ctx.Err() != nil {
+		p.say("Removed, and seen absent once. What AWS is late with could still come: a sweep after %v", horizon)
+		p.say("is the proof, which a launcher makes by itself, and this one with -wait or at its next call with -dir.")
+	} else {
+		p.say("Removed, and seen absent once. What AWS is late with could still come for %v. Then a sweep:", horizon)
+		if receipt, err = p.until(ctx, settled); err != nil {
+			return false, err
+		}
+		p.receipt(receipt)
+	}
+	err = p.looked(closing, refs)
+	return err != nil, err
+}
+
+// settled reports whether nothing of the run is left, but for what AWS itself deletes
+// in seven days, since a policy forbids that anybody deletes at once: nobody can read
+// it any more, and it costs nothing.
+func settled(r stage.Receipt) bool {
+	return !slices.ContainsFunc(r.Rows, func(row stage.Row) bool { return !row.State.Over() && row.State != stage.Pending })
+}
+
+// removed reports whether nothing of the run is left that was seen.
+func removed(r stage.Receipt) bool {
+	r.Rows = slices.DeleteFunc(slices.Clone(r.Rows), func(row stage.Row) bool { return row.State == stage.AbsentOnce })
+	return settled(r)
+}
+
+func (p *play) receipt(r stage.Receipt) {
+	count := map[stage.State]int{}
+	for _, row := range r.Rows {
+		count[row.State]++
+	}
+	var parts []string
+	for s := stage.Intent; s <= stage.Released; s++ {
+		if count[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing was staged"}
+	}
+	p.say("receipt of %s, %s: %s", p.run, r.Run.Outcome, strings.Join(parts, ", "))
+}
+
+// until sweeps as a host does, on a ticker, until the receipt is as wished or the
+// time for that is over.
+func (p *play) until(ctx context.Context, wished func(stage.Receipt) bool) (stage.Receipt, error) {
+	horizon := p.driver.Capabilities().Horizon
+	ctx, cancel := context.WithTimeoutCause(ctx, horizon+2*time.Minute, errors.New("it takes longer than the horizon"))
+	defer cancel()
+	progress := newProgress(os.Stderr, horizon)
+	defer progress.done()
+	tick := time.NewTicker(max(100*time.Millisecond, horizon/100))
+	defer tick.Stop()
+	for {
+		_, swept := p.house.service.Sweep(ctx, operator) // what fails is tried again
+		receipt, err := p.house.service.Receipt(ctx, operator, p.run)
+		if err == nil && wished(receipt) {
+			return receipt, nil
+		}
+		progress.show()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return receipt, errors.Join(context.Cause(ctx), swept)
+		}
+	}
+}
+
+// looked sees with the job's own eyes that nothing can be read any more, and on the
+// fake that nothing is there.
+func (p *play) looked(ctx context.Context, refs []provider.Reference) error {
+	if len(refs) == 0 {
+		return nil
+	}
+	p.chapter("Nothing is left")
+	var seen error
+	err := patiently(ctx, func() (again bool, _ error) {
+		values, err := fetch.Values(ctx, p.cloud.job, refs)
+		for _, v := range values {
+			v.Destroy()
+		}
+		seen = err
+		return !missing(err), nil
+	})
+	if err != nil || !missing(seen) {
+		return errors.Join(errors.New("the job can still read its secrets, or can't tell"), seen, err)
+	}
+	p.say("the job asks for its secrets again: %v", seen)
+	if p.cloud.fake != nil {
+		there := len(p.cloud.fake.Secrets())
+		if there > 0 {
+			return fmt.Errorf("the fake still has %d secret(s)", there)
+		}
+		p.say("and the fake has none at all, after %d calls", len(p.cloud.fake.Calls()))
+	}
+	return nil
+}

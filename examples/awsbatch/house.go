@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/rbac"
+	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/sqlstore"
+	"github.com/pipesecrets/pipesecrets/secrets/sqlstore/sqlite"
+)
+
+// target is the durable name of the place that secrets are staged to.
+const target = "batch"
+
+// The people of the story, and their workspace.
+var (
+	workspace = secrets.Scope{Kind: secrets.Workspace, ID: "genomics"}
+	ada       = rbac.Caller{User: "ada", Grants: []rbac.Grant{{Scope: workspace, Role: rbac.Admin}}}
+	lin       = rbac.Caller{User: "lin", Grants: []rbac.Grant{{Scope: workspace, Role: rbac.Launch}}}
+	linsOwn   = secrets.Scope{Kind: secrets.User, ID: lin.User}
+	operator  = rbac.Operator("awsbatch")
+)
+
+// house is the launcher's state in one directory, for one process at a time: the
+// database in db, the key file in kek, and a lock.
+type house struct {
+	locked  *os.File
+	backend *sqlstore.Store
+	keyring *crypto.Keyring
+	service *pipesecrets.Service
+}
+
+// open makes the house, or enters the one that is there.
+func open(ctx context.Context, dir string, driver provider.Provider) (_ *house, err error) {
+	for _, d := range []string{"db", "kek"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return nil, errors.New("the state's directory can't be made")
+		}
+	}
+	h := &house{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	if h.locked, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, errors.New("the state's lock file can't be made")
+	}
+	if syscall.Flock(int(h.locked.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return nil, errors.New("another awsbatch uses this directory")
+	}
+	database := filepath.Join(dir, "db", "pipesecrets.db")
+	if h.backend, err = sqlite.Open(ctx, database); err != nil {
+		return nil, err
+	}
+	if err = h.unlock(ctx, database, filepath.Join(dir, "kek", "key")); err != nil {
+		return nil, err
+	}
+	h.service, err = pipesecrets.New(ctx, pipesecrets.Config{
+		Backend: h.backend, Keyring: h.keyring, Home: "awsbatch", Policy: rbac.Default(),
+		Targets: map[string]provider.Provider{target: driver},
+		// While the house is locked, a run whose time is over is one that a killed
+		// process left: the next one to enter ends it. A launcher of several
+		// processes renews its runs instead.
+		Alive: func(context.Context, secrets.RunID) (bool, error) { return false, nil },
+		Need:  time.Second,
+	})
+	return h, err
+}
+
+// unlock loads the keyring, and makes it and the key file at the first start.
+func (h *house) unlock(ctx context.Context, database, key string) error {
+	installation, err := h.backend.Installation(ctx, "")
+	if err != nil {
+		return err
+	}
+	_, generation, err := h.backend.LoadKeysets(ctx)
+	if err != nil {
+		return err
+	}
+	if generation == 0 {
+		if err := crypto.CreateFileKEK(key, database); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	kek, err := crypto.FileKEK(key, database)
+	if err != nil {
+		return err
+	}
+	if generation == 0 {
+		h.keyring, err = crypto.Create(ctx, h.backend, kek, installation, crypto.XChaCha20Poly1305)
+	} else {
+		h.keyring, err = crypto.Load(ctx, h.backend, kek, installation)
+	}
+	return err
+}
+
+// store stores a secret, or a new version of it.
+func (h *house) store(ctx context.Context, who rbac.Caller, scope secrets.Scope, name secrets.Name, value secrets.Value) (secrets.Secret, error) {
+	stored, err := h.service.Create(ctx, who, secrets.Secret{Name: name, Scope: scope}, value)
+	if !errors.Is(err, secrets.ErrExists) {
+		return stored, err
+	}
+	list, err := h.service.List(ctx, who, secrets.Query{Scope: scope, Prefix: name.String(), Limit: 1})
+	if err != nil || len(list) != 1 {
+		return stored, errors.Join(errors.New("a secret is not listed"), err)
+	}
+	return h.service.Update(ctx, who, list[0], value)
+}
+
+func (h *house) close() error {
+	var err error
+	if h.backend != nil {
+		err = h.backend.Close()
+	}
+	if h.locked != nil {
+		_ = h.locked.Close() // and with it the lock is gone
+	}
+	return err
+}

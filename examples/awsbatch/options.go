@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pipesecrets/pipesecrets/provider/awssm"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// options is what the command line says.
+type options struct {
+	layout   awssm.Layout
+	values   map[secrets.Name]secrets.Value // of -secret; empty for random ones
+	hours    float64
+	account  string // "" to ask AWS
+	role     string // "" for a made-up one
+	policies bool
+	dir      string // "" for a temporary one
+	wait     bool
+	command  []string
+}
+
+// parse reads the command line, and the files that it names. Values are not taken
+// from arguments, which any user of a machine can see; and as one may have been
+// written there by mistake, no argument is ever quoted.
+func parse(args []string) (options, error) {
+	o := options{layout: awssm.PerSecret, hours: 4, values: map[secrets.Name]secrets.Value{}}
+	flags := flag.NewFlagSet("awsbatch", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: awsbatch [FLAG]... [-- COMMAND ARG...]")
+		fmt.Fprintln(flags.Output(), "Without arguments it plays the story of a run on AWS Batch.")
+		flags.PrintDefaults()
+	}
+	// Package flag would quote what it refuses: our own rules are applied later.
+	var problem error
+	rule := func(name, usage string, apply func(string) error) {
+		flags.Func(name, usage, func(s string) error {
+			if err := apply(s); err != nil && problem == nil {
+				problem = &wrongInput{"-" + name + ": " + err.Error()}
+			}
+			return nil
+		})
+	}
+	rule("layout", "`secrets|map`: an AWS secret for each secret (the default), or one for all of the run", func(s string) error {
+		layout, known := layouts[s]
+		o.layout = layout
+		return must(known, "must be secrets or map")
+	})
+	stdin := 0
+	rule("secret", "a secret of the workspace, as `NAME=FILE`; - for standard input; may be repeated", func(s string) error {
+		if strings.HasSuffix(s, "=-") {
+			stdin++
+		}
+		if stdin > 1 {
+			return errors.New("only one secret can come from standard input")
+		}
+		return o.read(s)
+	})
+	rule("hours", "how long the run is taken to last, for what it costs, in hours: `N`, 4 if it is not given", func(s string) (err error) {
+		o.hours, err = strconv.ParseFloat(s, 64)
+		return must(err == nil && o.hours > 0 && o.hours <= 720, "must be a number of hours, over 0 and at most 720")
+	})
+	rule("account", "the AWS account, whose `ID` is 12 digits; else the one that the credentials or STS tell", func(s string) error {
+		o.account = s
+		return must(account.MatchString(s), "must be 12 digits")
+	})
+	rule("role", "the `ARN` of the execution role of the jobs", func(s string) error {
+		o.role = s
+		_, err := awssm.JobDefinition(nil, s)
+		return must(err == nil, "must be the ARN of an IAM role")
+	})
+	rule("dir", "keep the launcher's state in `DIR`, which is made if need be", func(s string) error {
+		o.dir = s
+		return must(s != "", "must name a directory")
+	})
+	toggle := func(name, usage string, to *bool) {
+		flags.BoolFunc(name, usage, func(s string) error {
+			*to = s == "true"
+			if problem == nil && s != "true" && s != "false" {
+				problem = &wrongInput{"-" + name + ": must stand alone, or be true or false"}
+			}
+			return nil
+		})
+	}
+	toggle("policies", "print the four IAM policies", &o.policies)
+	toggle("wait", "wait until it is proven that nothing is left: ten minutes on AWS", &o.wait)
+
+	if err := quiet(flags, args); err != nil {
+		return o, err
+	}
+	o.command = flags.Args()
+	if problem == nil && len(o.command) > 0 {
+		if _, err := exec.LookPath(o.command[0]); err != nil {
+			problem = errNoCommand
+		}
+	}
+	return o, problem
+}
+
+var (
+	account = regexp.MustCompile(`^[0-9]{12}$`)
+	layouts = map[string]awssm.Layout{"secrets": awssm.PerSecret, "map": awssm.JSONMap}
+)
+
+func must(holds bool, rule string) error {
+	if holds {
+		return nil
+	}
+	return errors.New(rule)
+}
+
+// quiet parses args, and says what is wrong with them without quoting more than the
+// name of a flag.
+func quiet(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(os.Stderr)
+		flags.Usage()
+		return err
+	case err != nil && strings.HasPrefix(err.Error(), "flag "): // is unknown, or needs an argument
+		return &wrongInput{err.Error() + " (awsbatch -h lists the flags)"}
+	case err != nil:
+		return &wrongInput{"an argument is no flag (awsbatch -h lists the flags)"}
+	}
+	return nil
+}
+
+// read keeps the value that a file or standard input holds under its name.
+func (o *options) read(s string) error {
+	text, file, ok := strings.Cut(s, "=")
+	if !ok || file == "" {
+		return errors.New("must be NAME=FILE")
+	}
+	name, err := secrets.ParseName(text)
+	if err != nil {
+		return err
+	}
+	if why, reserved := name.Reserved(); reserved {
+		return fmt.Errorf("%s is reserved: %s", name, why)
+	}
+	if _, twice := o.values[name]; twice {
+		return fmt.Errorf("%s is given twice", name)
+	}
+	in := os.Stdin
+	if file != "-" {
+		if in, err = os.Open(file); err != nil {
+			return fmt.Errorf("%s: the file can't be opened", name)
+		}
+		defer in.Close()
+	}
+	plain := make([]byte, secrets.MaxValue+1) // one more than fits, to tell that it is too long
+	defer clear(plain)
+	n, err := io.ReadFull(in, plain)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s: the file can't be read", name)
+	}
+	value, err := secrets.NewValue(plain[:n])
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	o.values[name] = value
+	return nil
+}

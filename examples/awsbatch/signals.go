@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signalled is why a context ended, if by a signal.
+type signalled struct{ signal syscall.Signal }
+
+func (s *signalled) Error() string { return fmt.Sprint("ended by a signal: ", s.signal) }
+
+// onSignal returns a context that a signal ends which asks the program to end, so
+// that it still completes its run. A write to a broken pipe becomes an error as any
+// other, instead of the end of the process; ignoring SIGPIPE would do so for the
+// command, too.
+func onSignal(ctx context.Context) context.Context {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { cancel(&signalled{(<-signals).(syscall.Signal)}) }()
+	return ctx
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		signal syscall.Signal
+		trap   string
+		code   int
+	}{
+		{syscall.SIGINT, "", 130},
+		{syscall.SIGTERM, "", 143},
+		{syscall.SIGTERM, "trap 'exit 42' TERM; ", 42},
+		{syscall.SIGHUP, "trap 'exit 42' HUP; ", 42},
+		{syscall.SIGQUIT, "trap 'exit 42' QUIT; ", 42},
+	} {
+		t.Run(c.signal.String()+" "+c.trap, func(t *testing.T) {
+			cmd, tmp := awsbatch(t, "-secret", "TOKEN="+write(t, hostile()), "--", "sh", "-c",
+				c.trap+`echo ready; while read -r line; do :; done; exit 43`)
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(stdout)
+			if line, err := lines.ReadString('\n'); line != "ready\n" {
+				t.Errorf("it printed %q (%v)", line, err)
+			}
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, lines)
+			_ = cmd.Wait() // the status is looked at below
+			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr.String(), "the fake has none at all") {
+				t.Errorf("it ended with %d, want %d: %s", code, c.code, &stderr)
+			}
+			empty(t, tmp)
+		})
+	}
+}
+
+func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {
+	t.Parallel()
+	cmd, tmp := awsbatch(t, "-secret", "TOKEN="+write(t, hostile()), "--", "yes")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "y\n" {
+		t.Errorf("it printed %q (%v)", line, err)
+	}
+	_ = stdout.Close() // as head does
+	_ = cmd.Wait()     // the status is looked at below
+	if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGPIPE) || !strings.Contains(stderr.String(), "the fake has none at all") {
+		t.Errorf("it ended with %v, want the status of the command's SIGPIPE: %s", cmd.ProcessState, &stderr)
+	}
+	empty(t, tmp)
+}
+
+func TestAStoryThatNobodyReadsEndsWell(t *testing.T) {
+	t.Parallel()
+	cmd, tmp := awsbatch(t)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = stdout.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	empty(t, tmp)
+}
