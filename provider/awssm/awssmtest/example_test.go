@@ -2,6 +2,7 @@ package awssmtest_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ func ExampleFake() {
 	client, ctx := fake.Client("launcher"), context.Background()
 	_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name:         aws.String("tower-3kx9/NCBI_API_KEY"),
-		SecretString: aws.String("not a key"),
+		SecretString: aws.String(rand.Text()),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -64,7 +65,7 @@ func ExampleFake_Allow() {
 		fmt.Println(err)
 		return
 	}
-	fake.Plant(awssmtest.Secret{Name: "tower-3kx9/NCBI_API_KEY"}, []byte("not a key"))
+	fake.Plant(awssmtest.Secret{Name: "tower-3kx9/NCBI_API_KEY"}, []byte(rand.Text()))
 	id, ctx := aws.String("tower-3kx9/NCBI_API_KEY"), context.Background()
 	client := fake.Client("launcher")
 	_, err = client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: id})

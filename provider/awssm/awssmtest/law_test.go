@@ -1,7 +1,6 @@
 package awssmtest_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -39,6 +38,10 @@ func (a *account) looks(names []string) map[string][]string {
 
 func TestWhateverItChoosesNothingIsOnItsWayAfterLateAndEveryLookIsTrueAfterTwiceThat(t *testing.T) {
 	names := []string{"a", "b", "c"}
+	values, tokens := map[string]string{}, map[string]string{}
+	for _, name := range names {
+		values[name], tokens[name] = randomHex(12), randomHex(16)
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		seed := rapid.Uint64().Draw(r, "seed")
 		choices := rand.New(rand.NewPCG(seed, 0))
@@ -51,7 +54,7 @@ func TestWhateverItChoosesNothingIsOnItsWayAfterLateAndEveryLookIsTrueAfterTwice
 		}})
 		for range rapid.IntRange(1, 12).Draw(r, "calls") {
 			name := rapid.SampledFrom(names).Draw(r, "name")
-			op, in := "CreateSecret", f{"Name": name, "SecretString": "value " + name, "ClientRequestToken": fmt.Sprintf("%032s", name)}
+			op, in := "CreateSecret", f{"Name": name, "SecretString": values[name], "ClientRequestToken": tokens[name]}
 			switch rapid.IntRange(0, 3).Draw(r, "op") {
 			case 0:
 				op, in = "DeleteSecret", forced.with("SecretId", name)
