@@ -167,7 +167,7 @@ var createRows = []row{
 		want: "InvalidRequestException true", moto: "ResourceExistsException false", why: "to it, it is there",
 	},
 	{
-		says: "nor for the request that made it", source: known,
+		says: "a name that is scheduled for deletion is not free for the request that had it either", source: known,
 		look: func(w *world) string {
 			in := w.scheduled()
 			delete(in, "SecretId")

@@ -41,7 +41,7 @@ var deleteRows = []row{
 		want: "InvalidParameterException",
 	},
 	{
-		says: "a delete that says it is not by force may have one", source: "API_DeleteSecret, ForceDeleteWithoutRecovery",
+		says: "a delete that says it is not by force may have a recovery window", source: "API_DeleteSecret, ForceDeleteWithoutRecovery",
 		look: func(w *world) string {
 			return w.do("DeleteSecret", f{"SecretId": w.made()["SecretId"], "ForceDeleteWithoutRecovery": false, "RecoveryWindowInDays": 8}).code
 		},
@@ -134,28 +134,28 @@ var deleteRows = []row{
 		want: "InvalidRequestException",
 	},
 	{
-		says: "nor written", source: "API_PutSecretValue, Errors, InvalidRequestException",
+		says: "the value of what is scheduled for deletion can't be put", source: "API_PutSecretValue, Errors, InvalidRequestException",
 		look: func(w *world) string {
 			return w.do("PutSecretValue", f{"SecretId": w.scheduled()["SecretId"], "SecretString": randomHex(8)}).code
 		},
 		want: "InvalidRequestException", moto: "ok", why: "it does not look",
 	},
 	{
-		says: "nor updated", source: "API_UpdateSecret, Errors, InvalidRequestException",
+		says: "what is scheduled for deletion can't be updated", source: "API_UpdateSecret, Errors, InvalidRequestException",
 		look: func(w *world) string {
 			return w.do("UpdateSecret", f{"SecretId": w.scheduled()["SecretId"], "SecretString": randomHex(8)}).code
 		},
 		want: "InvalidRequestException",
 	},
 	{
-		says: "nor tagged", source: "API_TagResource, Errors, InvalidRequestException",
+		says: "what is scheduled for deletion can't be tagged", source: "API_TagResource, Errors, InvalidRequestException",
 		look: func(w *world) string {
 			return w.do("TagResource", f{"SecretId": w.scheduled()["SecretId"], "Tags": []f{{"Key": "k", "Value": "v"}}}).code
 		},
 		want: "InvalidRequestException", moto: "ok", why: "it does not look",
 	},
 	{
-		says: "nor rid of a tag", source: "API_UntagResource, Errors, InvalidRequestException",
+		says: "what is scheduled for deletion can't be rid of a tag", source: "API_UntagResource, Errors, InvalidRequestException",
 		look: func(w *world) string {
 			return w.do("UntagResource", f{"SecretId": w.scheduled()["SecretId"], "TagKeys": []string{"k"}}).code
 		},

@@ -82,7 +82,7 @@ var idRows = []row{
 		want: "ResourceNotFoundException",
 	},
 	{
-		says: "nor does its partial ARN", source: "newrelic/newrelic-lambda-extension#208; aws/aws-cli#3474 has it otherwise",
+		says: "another Region's partial ARN finds nothing", source: "newrelic/newrelic-lambda-extension#208; aws/aws-cli#3474 has it otherwise",
 		look: func(w *world) string {
 			in := w.made()
 			return w.do("GetSecretValue", f{"SecretId": strings.Replace(partial(in["SecretId"]), "eu-west-1", "us-east-1", 1)}).code

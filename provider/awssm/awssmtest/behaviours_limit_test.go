@@ -62,7 +62,7 @@ var limitRows = []row{
 		look: created("SecretString", random(65_536)), want: "ok"},
 	{says: "a text may not have 65,537 bytes", source: "user guide, reference_limits; the code as in kubernetes-sigs/cluster-api-provider-aws#1531",
 		look: created("SecretString", random(65_537)), want: "ValidationException", moto: "ok", why: noLimit},
-	{says: "it is bytes that are counted", source: "user guide, reference_limits: 65,536 bytes",
+	{says: "of a text it is bytes that are counted, not characters", source: "user guide, reference_limits: 65,536 bytes",
 		look: created("SecretString", func(*world) any { return strings.Repeat("é", 32_769) }), want: "ValidationException", moto: "ok", why: noLimit},
 	{says: "a text may not be empty", source: "API_CreateSecret, SecretString: minimum length of 1",
 		look: created("SecretString", func(*world) any { return "" }), want: "ValidationException", moto: "ok", why: noLimit},

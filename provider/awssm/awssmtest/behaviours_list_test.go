@@ -108,7 +108,7 @@ var listRows = []row{
 		want: "ok [two]",
 	},
 	{
-		says: "so is what has no tags", source: "API_Filter, Values",
+		says: "what has no tags at all is what a negated filter shows", source: "API_Filter, Values",
 		look: func(w *world) string {
 			w.made(f{"Name": w.prefix + "bare"})
 			return shown(w.list(w.prefix, f{"Filters": filters("tag-key", "!mark")}))
@@ -169,7 +169,7 @@ var listRows = []row{
 		want: "ok []",
 	},
 	{
-		says: "a list shows it when it is asked to, with a date", source: "API_ListSecrets, IncludePlannedDeletion",
+		says: "a list shows what is scheduled for deletion when it is asked to, with a date", source: "API_ListSecrets, IncludePlannedDeletion",
 		look: func(w *world) string {
 			in := w.scheduled()
 			a := w.list(in["Name"].(string), f{"IncludePlannedDeletion": true})
