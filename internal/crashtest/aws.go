@@ -111,7 +111,7 @@ func (s *awsServer) choose(f awssmtest.Freedom, n int) int {
 	switch f {
 	case awssmtest.LostReply, awssmtest.StaleDescribe, awssmtest.StaleDelete, awssmtest.DeleteLater, awssmtest.StillShown,
 		awssmtest.Throttle, awssmtest.InternalError:
-		if s.calm.Load() || rand.N(8) != 0 {
+		if s.calm.Load() || rand.N(16) != 0 { // there are more of these than on the other platform
 			return 0
 		}
 	}

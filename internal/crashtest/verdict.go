@@ -33,7 +33,7 @@ type verdict struct {
 // its launcher is over after the lease, one under way when it is needed no more. A
 // sweep follows within the interval, and looks again a horizon later. Where an
 // object is still there when it was removed, since the platform shows what was, or
-// made another one of a request that it got twice, the next attempt is 5 to 15
+// made another one of a request that it got twice, or failed, the next attempt is 5 to 15
 // seconds later, the one after that 10 to 30, and the third 20 to 60 (provider/stage):
 // no more than two of these follow each other once the platform is calm, but the
 // first may have failed before the last kill.

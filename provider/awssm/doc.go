@@ -22,9 +22,10 @@
 // # What is late
 //
 // All operations of Secrets Manager are eventually consistent, lists by up to five
-// minutes; and a signed request stays valid for five minutes, so that one that was
-// delayed has its effect as much later. The horizon is ten minutes: twice that long
-// nothing was seen, and nothing can come any more.
+// minutes (API_ListSecrets). A signed request stays valid for five minutes, so that
+// one that was delayed has its effect as much later, and for another five where the
+// signer's clock is ahead, which AWS tolerates for as long. The horizon is all of
+// that: what was not seen for fifteen minutes can't come any more.
 //
 // # Quotas
 //

@@ -56,7 +56,8 @@ type Config struct {
 	// no limit, for runs that read by provider/awssm/fetch.
 	MaxJobDefinition int
 
-	// Horizon is 10 minutes if zero. It is shorter only for an emulator.
+	// Horizon is 15 minutes if zero: see the package doc. It is shorter only for an
+	// emulator.
 	Horizon time.Duration
 }
 
@@ -101,7 +102,7 @@ func New(c Config) (*Driver, error) {
 		c.Budget = NewBudget(0)
 	}
 	if c.Horizon == 0 {
-		c.Horizon = 10 * time.Minute
+		c.Horizon = 15 * time.Minute
 	}
 	if c.MaxJobDefinition == 0 {
 		c.MaxJobDefinition = maxFragment

@@ -138,36 +138,40 @@ func TestASweepLeavesEachObjectAloneUntilItsNextAttemptIsDue(t *testing.T) {
 	})
 }
 
-// doubling is a platform that delivers a create once more after the first remove, so
-// that there is another object under the same name.
+// doubling is a platform that delivers a create once more after each of the first
+// removes, so that there is another object under the same name.
 type doubling struct {
 	provider.Provider
-	p *providertest.Platform
+	p     *providertest.Platform
+	times int
 }
 
 func (d doubling) Remove(ctx context.Context, o provider.Object, id string) error {
 	err := d.Provider.Remove(ctx, o, id)
-	if d.p.Stats().Removes == 1 {
+	if d.p.Stats().Removes <= d.times {
 		d.p.Plant(providertest.Object{Object: o})
 	}
 	return err
 }
 
-func TestAnotherObjectUnderTheSameNameIsRemovedToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, 1, &platform{})
-		p := providertest.New(providertest.Config{})
-		e := f.with(t, doubling{p.Driver(), p})
-		if _, err := e.Stage(t.Context(), f.run, f.rows, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := e.Unstage(t.Context(), f.run.ID, "user:x", "done"); err == nil || len(p.Objects()) != 1 {
-			t.Errorf("%v, and there is %+v", err, p.Objects())
-		}
-		if r, err := e.Unstage(t.Context(), f.run.ID, "user:x", "done"); err != nil || !r.Gone() || len(p.Objects()) != 0 {
-			t.Errorf("%v, gone: %t, and there is %+v", err, r.Gone(), p.Objects())
-		}
-	})
+func TestOtherObjectsUnderTheSameNameAreRemovedAtOnce(t *testing.T) {
+	for times, attempts := range map[int]int{1: 1, 2: 1, 3: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, 1, &platform{})
+			p := providertest.New(providertest.Config{})
+			e := f.with(t, doubling{p.Driver(), p, times})
+			if _, err := e.Stage(t.Context(), f.run, f.rows, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			for attempt := range attempts {
+				r, err := e.Unstage(t.Context(), f.run.ID, "user:x", "done")
+				last := attempt == attempts-1
+				if (err == nil) != last || r.Gone() != last || (len(p.Objects()) == 0) != last {
+					t.Errorf("made %d times more, attempt %d: %v, gone: %t, and there is %+v", times, attempt+1, err, r.Gone(), p.Objects())
+				}
+			}
+		})
+	}
 }
 
 // joint stages a run of n secrets in one object of a platform that can cut it down.

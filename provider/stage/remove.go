@@ -263,15 +263,21 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	// Without a horizon a look may show less than there is to remove, such as what
 	// a crash left half made.
 	if !lookFirst || presence == provider.Present || horizon == 0 && presence != provider.Foreign {
-		err := e.call(ctx, a, row.Target, "remove", callTimeout, func(ctx context.Context) error {
-			return driver.Remove(ctx, object, row.ID)
-		})
-		if err != nil {
-			return err
-		}
-		looked = a.now()
-		if err := look(); err != nil {
-			return err
+		for range copies {
+			removed := row.ID
+			err := e.call(ctx, a, row.Target, "remove", callTimeout, func(ctx context.Context) error {
+				return driver.Remove(ctx, object, row.ID)
+			})
+			if err != nil {
+				return err
+			}
+			looked = a.now()
+			if err := look(); err != nil {
+				return err
+			}
+			if presence != provider.Present || row.ID == removed || removed == "" {
+				break
+			}
 		}
 	}
 	now := a.now()
@@ -308,6 +314,10 @@ func (e *Engine) remove(ctx context.Context, a actor, driver provider.Provider, 
 	}
 	return nil
 }
+
+// copies is how many objects of one name are removed one after the other: what a
+// platform made of a request that it got twice has another id.
+const copies = 3
 
 // errStill stands for an object that is there after it was removed. Where there is
 // a horizon a look may be stale, and that is no failure until it has been so
