@@ -80,7 +80,7 @@ func TestTheStoryEndsWithNothingLeft(t *testing.T) {
 			for _, says := range []string{
 				"nothing is configured", "account 123456789012, Region eu-west-1", "(the workspace's is overridden)",
 				"NCBI_API_KEY               sha256 equal", "SNOWFLAKE_PRIVATE_KEY_RAW=[secret:SNOWFLAKE_PRIVATE_KEY_RAW]",
-				" gone\n", "fetch: not found: NCBI_API_KEY, SENTIEON_LICENSE_BASE64, SNOWFLAKE_PRIVATE_KEY_RAW", "the fake has none at all",
+				" gone\n", "fetch: not found: NCBI_API_KEY, SENTIEON_LICENSE_BASE64, SNOWFLAKE_PRIVATE_KEY_RAW", "The fake has none at all",
 			} {
 				if !strings.Contains(stdout, says) {
 					t.Errorf("it does not say %q", says)
@@ -105,6 +105,7 @@ func TestTheCommandSeesTheUsersBytesExactlyAndNothingIsLeft(t *testing.T) {
 			cmd, tmp := awsbatch(t, "-layout", layout, "-secret", "TOKEN=-", "--", "sh", "-c",
 				`printf %s "$TOKEN" > env; echo "it is $TOKEN"; echo "$TOKEN" >&2; env | grep ^AWS_; exit 7`)
 			cmd.Dir, cmd.Stdin = t.TempDir(), bytes.NewReader(value)
+			cmd.Env = append(cmd.Env, "AWS_PAGER=none") // no more the job's business than credentials
 			code, stdout, stderr := outcome(t, cmd)
 			if code != 7 {
 				t.Errorf("it ended with %d, want the command's 7: %s", code, stderr)
@@ -118,7 +119,7 @@ func TestTheCommandSeesTheUsersBytesExactlyAndNothingIsLeft(t *testing.T) {
 			if strings.TrimSpace(stdout) != "it is [secret:TOKEN]" || strings.Contains(stderr, string(bytes.TrimSpace(value))) {
 				t.Errorf("its output is not masked, or not alone on standard output")
 			}
-			if !strings.Contains(stderr, "exit-7: 1 gone") || !strings.Contains(stderr, "the fake has none at all") {
+			if !strings.Contains(stderr, "exit-7: 1 gone") || !strings.Contains(stderr, "The fake has none at all") {
 				t.Errorf("something is left: %s", stderr)
 			}
 			empty(t, tmp)
@@ -141,7 +142,7 @@ func TestNothingIsLeftHoweverTheCommandEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cmd, tmp := awsbatch(t, "-secret", "TOKEN="+value, "--", "sh", "-c", c.script)
 			code, _, stderr := outcome(t, cmd)
-			if code != c.code || !strings.Contains(stderr, ": 1 gone") || !strings.Contains(stderr, "the fake has none at all") {
+			if code != c.code || !strings.Contains(stderr, ": 1 gone") || !strings.Contains(stderr, "The fake has none at all") {
 				t.Errorf("it ended with %d, want %d: %s", code, c.code, stderr)
 			}
 			empty(t, tmp)

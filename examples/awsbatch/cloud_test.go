@@ -170,7 +170,7 @@ func TestAConfigurationThatIsNotWholeNeverEndsOnTheFake(t *testing.T) {
 			cmd, tmp := awsbatch(t)
 			cmd.Env = append(cmd.Env, c.env...)
 			code, stdout, stderr := outcome(t, cmd)
-			if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "words of AWS") || strings.Contains(stdout, "fake") {
+			if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "words of AWS") || strings.Contains(stdout, "a fake") {
 				t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
 			}
 			empty(t, tmp)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,12 @@ func (p *play) ended(ctx context.Context, refs []provider.Reference, status int,
 	defer cancel()
 	receipt, err := p.house.service.Complete(closing, operator, p.run, pipesecrets.Ending{Outcome: outcome})
 	if err != nil { // AWS did not answer, say: sweeps go on
-		receipt, err = p.until(closing, removed)
+		err = p.explained(err)
+		receipt, _ = p.until(closing, func(r stage.Receipt) bool { return removed(r) || hopeless(r) })
 	}
 	p.receipt(receipt)
-	if left = err != nil || !removed(receipt); left {
-		return true, errors.Join(err, errors.New("something may still be at AWS"))
+	if receipt.Run.Phase < stage.Ending || !removed(receipt) {
+		return true, fmt.Errorf("something may still be at AWS: %w", cmp.Or(err, errors.New("no receipt says that it is removed")))
 	}
 	if settled(receipt) {
 		return false, p.looked(closing, refs)
@@ -64,6 +66,14 @@ func settled(r stage.Receipt) bool {
 func removed(r stage.Receipt) bool {
 	r.Rows = slices.DeleteFunc(slices.Clone(r.Rows), func(row stage.Row) bool { return row.State == stage.AbsentOnce })
 	return settled(r)
+}
+
+// hopeless reports whether somebody has to change something before what is left can
+// be removed.
+func hopeless(r stage.Receipt) bool {
+	return slices.ContainsFunc(r.Rows, func(row stage.Row) bool {
+		return row.Code != "" && row.Code != provider.Unavailable && row.Code != provider.Throttled
+	})
 }
 
 func (p *play) receipt(r stage.Receipt) {
@@ -116,24 +126,24 @@ func (p *play) looked(ctx context.Context, refs []provider.Reference) error {
 	}
 	p.chapter("Nothing is left")
 	var seen error
-	err := patiently(ctx, func() (again bool, _ error) {
+	err := patiently(ctx, func() (again bool, _ error) { // a look may be stale for a while
 		values, err := fetch.Values(ctx, p.cloud.job, refs)
 		for _, v := range values {
 			v.Destroy()
 		}
 		seen = err
-		return !missing(err), nil
+		return seen == nil || missing(seen) > 0 && missing(seen) < len(refs), nil
 	})
-	if err != nil || !missing(seen) {
-		return errors.Join(errors.New("the job can still read its secrets, or can't tell"), seen, err)
+	if err != nil || missing(seen) < len(refs) {
+		return errors.Join(errors.New("the job can still read some of its secrets, or can't tell"), seen, err)
 	}
-	p.say("the job asks for its secrets again: %v", seen)
+	p.say("The job asks for its secrets again: %v.", seen)
 	if p.cloud.fake != nil {
 		there := len(p.cloud.fake.Secrets())
 		if there > 0 {
 			return fmt.Errorf("the fake still has %d secret(s)", there)
 		}
-		p.say("and the fake has none at all, after %d calls", len(p.cloud.fake.Calls()))
+		p.say("The fake has none at all, after %d calls", len(p.cloud.fake.Calls()))
 	}
 	return nil
 }

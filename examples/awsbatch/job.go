@@ -58,7 +58,7 @@ func (p *play) job(ctx context.Context, definition []byte, redactor *redact.Reda
 	var values map[secrets.Name]secrets.Value
 	err = patiently(ctx, func() (again bool, err error) { // what was just created can't always be seen yet
 		values, err = fetch.Values(ctx, p.cloud.job, references)
-		return missing(err), err
+		return missing(err) > 0, err
 	})
 	if err != nil {
 		return 0, err
@@ -177,16 +177,16 @@ func patiently(ctx context.Context, try func() (again bool, err error)) error {
 	}
 }
 
-// missing reports whether all that could not be read is not there.
-func missing(err error) bool {
+// missing answers how many could not be read, if that is since they are not there.
+func missing(err error) int {
 	var failed *fetch.Error
 	if !errors.As(err, &failed) {
-		return false
+		return 0
 	}
 	for _, code := range failed.Failed {
 		if code != fetch.NotFound {
-			return false
+			return 0
 		}
 	}
-	return true
+	return len(failed.Failed)
 }

@@ -47,7 +47,7 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 			}
 			_, _ = io.Copy(io.Discard, lines)
 			_ = cmd.Wait() // the status is looked at below
-			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr.String(), "the fake has none at all") {
+			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr.String(), "The fake has none at all") {
 				t.Errorf("it ended with %d, want %d: %s", code, c.code, &stderr)
 			}
 			empty(t, tmp)
@@ -72,7 +72,7 @@ func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {
 	}
 	_ = stdout.Close() // as head does
 	_ = cmd.Wait()     // the status is looked at below
-	if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGPIPE) || !strings.Contains(stderr.String(), "the fake has none at all") {
+	if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGPIPE) || !strings.Contains(stderr.String(), "The fake has none at all") {
 		t.Errorf("it ended with %v, want the status of the command's SIGPIPE: %s", cmd.ProcessState, &stderr)
 	}
 	empty(t, tmp)

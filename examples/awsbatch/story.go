@@ -70,17 +70,25 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 		}
 	}()
 	if p.house, err = open(ctx, dir, p.driver); err != nil {
-		return 0, err
+		return 0, cause(ctx, err)
 	}
 	defer func() { err = errors.Join(err, p.house.close()) }()
 	for _, scene := range []func(context.Context) error{p.sweep, p.stored, p.checked} {
 		if err := scene(ctx); err != nil {
-			return 0, err
+			return 0, cause(ctx, err)
 		}
 	}
 	status, refs, err := p.launched(ctx)
 	left, failed := p.ended(ctx, refs, status, err != nil)
 	return status, errors.Join(err, failed)
+}
+
+// cause answers err, or the signal that it came of.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // sweep removes what an earlier call left in the same directory.
@@ -142,7 +150,7 @@ func (p *play) checked(ctx context.Context) (err error) {
 func (p *play) launched(ctx context.Context) (status int, _ []provider.Reference, err error) {
 	launch, err := p.house.service.Launch(ctx, lin, p.request())
 	if err != nil {
-		return 0, nil, p.explained(err)
+		return 0, nil, cause(ctx, p.explained(err))
 	}
 	defer func() { err = errors.Join(err, launch.Redactor.Close()) }()
 	p.say("%s is staged; the references are:", p.run)

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/rand"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
+	"github.com/pipesecrets/pipesecrets/secrets"
+)
+
+// The fake on a socket stands for AWS here, so that a test sees what is there in
+// truth, and lets calls go wrong.
+
+func TestASignalWhileSecretsAreStagedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	fake := awssmtest.New(awssmtest.Config{})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	ran := filepath.Join(t.TempDir(), "ran")
+	cmd, tmp := awsbatch(t, "-account", "123456789012", "--", "touch", ran)
+	var once sync.Once
+	fake.Intercept(func(c awssmtest.Call) awssmtest.Fault {
+		if c.Op == "CreateSecret" {
+			once.Do(func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+		}
+		return awssmtest.None
+	})
+	code, _, stderr := outcome(t, configured(cmd, server.URL))
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the command ran all the same")
+	}
+	if code != 143 || !strings.Contains(stderr, "ended by a signal: terminated") {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	if n := len(fake.Secrets()); n > 0 {
+		t.Errorf("%d secrets are left", n)
+	}
+	empty(t, tmp)
+}
+
+func TestWhatCanNotBeRemovedIsToldAndItsStateIsKept(t *testing.T) {
+	t.Parallel()
+	fake := awssmtest.New(awssmtest.Config{})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	fake.Refuse(func(name string) bool { return strings.HasSuffix(name, "/NCBI_API_KEY") })
+	cmd, tmp := awsbatch(t, "-account", "123456789012")
+	code, stdout, stderr := outcome(t, configured(cmd, server.URL))
+	dirs, err := filepath.Glob(filepath.Join(tmp, "awsbatch-*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("%d directories are kept (%v)", len(dirs), err)
+	}
+	if code != 1 || !strings.Contains(stderr, "something may still be at AWS: remove: forbidden (") || !strings.Contains(stderr, "awsbatch -dir "+dirs[0]) {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	}
+	if n := len(fake.Secrets()); n != 1 {
+		t.Errorf("%d secrets are there", n)
+	}
+}
+
+func TestOneSecretThatCanStillBeReadIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := fake("", "")
+		p := &play{teller: teller{io.Discard}, cloud: c}
+		var refs []provider.Reference
+		for _, text := range []string{"AB", "CD"} {
+			name, err := secrets.ParseName(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			arn := c.fake.Plant(awssmtest.Secret{Name: "tower-r/" + text}, []byte(rand.Text()))
+			if text == "CD" {
+				arn = arn[:len(arn)-6] + "XXXXXX" // another one, that is gone
+			}
+			refs = append(refs, provider.Reference{Name: name, Kind: fetch.Kind, Locator: arn})
+		}
+		for _, some := range [][]provider.Reference{refs, refs[:1]} {
+			if err := p.looked(t.Context(), slices.Clone(some)); err == nil || !strings.Contains(err.Error(), "can still read") {
+				t.Errorf("%d references: %v", len(some), err)
+			}
+		}
+	})
+}
