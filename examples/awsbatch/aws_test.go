@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -69,6 +69,29 @@ func TestWhatCanNotBeRemovedIsToldAndItsStateIsKept(t *testing.T) {
 	}
 }
 
+func TestAJobThatMayNotReadIsToldWhichPolicyIsMissing(t *testing.T) {
+	t.Parallel()
+	fake := awssmtest.New(awssmtest.Config{})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	d, err := (&cloud{launcher: fake.Client("key"), account: "123456789012", region: "eu-west-1"}).driver(awssm.PerSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fake.Allow("key", string(d.IAMPolicy(awssm.Launcher)), string(d.IAMPolicy(awssm.Sweeper))); err != nil {
+		t.Fatal(err)
+	}
+	cmd, tmp := awsbatch(t, "-account", "123456789012")
+	code, _, stderr := outcome(t, configured(cmd, server.URL))
+	if code != 1 || !strings.Contains(stderr, "fetch: forbidden: NCBI_API_KEY, ") || !strings.Contains(stderr, "(the reader's policy is missing: see -policies)") {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	if n := len(fake.Secrets()); n > 0 {
+		t.Errorf("%d secrets are left", n)
+	}
+	empty(t, tmp)
+}
+
 func TestOneSecretThatCanStillBeReadIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := fake("", "")
@@ -86,7 +109,8 @@ func TestOneSecretThatCanStillBeReadIsSeen(t *testing.T) {
 			refs = append(refs, provider.Reference{Name: name, Kind: fetch.Kind, Locator: arn})
 		}
 		for _, some := range [][]provider.Reference{refs, refs[:1]} {
-			if err := p.looked(t.Context(), slices.Clone(some)); err == nil || !strings.Contains(err.Error(), "can still read") {
+			p.read = some
+			if err := p.looked(t.Context()); err == nil || !strings.Contains(err.Error(), "can still read") {
 				t.Errorf("%d references: %v", len(some), err)
 			}
 		}

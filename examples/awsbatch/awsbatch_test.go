@@ -150,6 +150,16 @@ func TestNothingIsLeftHoweverTheCommandEnds(t *testing.T) {
 	}
 }
 
+func TestAValueThatIsTooShortToBeMaskedIsTold(t *testing.T) {
+	t.Parallel()
+	cmd, tmp := awsbatch(t, "-secret", "TOKEN="+write(t, []byte("x")))
+	code, stdout, stderr := outcome(t, cmd)
+	if code != 0 || !strings.Contains(stdout, "TOKEN is too short to be masked") || !strings.Contains(stdout, "TOKEN=x\n") {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	}
+	empty(t, tmp)
+}
+
 func TestAJobThatHasOtherBytesFailsTheStory(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()

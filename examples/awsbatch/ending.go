@@ -18,7 +18,7 @@ import (
 
 // ended ends the run, however it went, and shows what became of it. left reports
 // whether something may still be at AWS: the house is needed then.
-func (p *play) ended(ctx context.Context, refs []provider.Reference, status int, failed bool) (left bool, err error) {
+func (p *play) ended(ctx context.Context, status int, failed bool) (left bool, err error) {
 	p.chapter("The run ends")
 	outcome := fmt.Sprint("exit-", status)
 	if failed {
@@ -38,7 +38,7 @@ func (p *play) ended(ctx context.Context, refs []provider.Reference, status int,
 		return true, fmt.Errorf("something may still be at AWS: %w", cmp.Or(err, errors.New("no receipt says that it is removed")))
 	}
 	if settled(receipt) {
-		return false, p.looked(closing, refs)
+		return false, p.looked(closing)
 	}
 	horizon := p.driver.Capabilities().Horizon
 	if p.cloud.fake == nil && !p.options.wait || ctx.Err() != nil {
@@ -51,7 +51,7 @@ func (p *play) ended(ctx context.Context, refs []provider.Reference, status int,
 		}
 		p.receipt(receipt)
 	}
-	err = p.looked(closing, refs)
+	err = p.looked(closing)
 	return err != nil, err
 }
 
@@ -118,32 +118,40 @@ func (p *play) until(ctx context.Context, wished func(stage.Receipt) bool) (stag
 	}
 }
 
-// looked sees with the job's own eyes that nothing can be read any more, and on the
-// fake that nothing is there.
-func (p *play) looked(ctx context.Context, refs []provider.Reference) error {
-	if len(refs) == 0 {
-		return nil
+// looked sees with the job's own eyes that nothing can be read any more that it has
+// read, and on the fake that nothing is there.
+func (p *play) looked(ctx context.Context) error {
+	if p.read != nil || p.cloud.fake != nil {
+		p.chapter("Nothing is left")
 	}
-	p.chapter("Nothing is left")
-	var seen error
-	err := patiently(ctx, func() (again bool, _ error) { // a look may be stale for a while
-		values, err := fetch.Values(ctx, p.cloud.job, refs)
-		for _, v := range values {
-			v.Destroy()
+	if p.read != nil {
+		if err := p.unreadable(ctx); err != nil {
+			return err
 		}
-		seen = err
-		return seen == nil || missing(seen) > 0 && missing(seen) < len(refs), nil
-	})
-	if err != nil || missing(seen) < len(refs) {
-		return errors.Join(errors.New("the job can still read some of its secrets, or can't tell"), seen, err)
 	}
-	p.say("The job asks for its secrets again: %v.", seen)
 	if p.cloud.fake != nil {
 		there := len(p.cloud.fake.Secrets())
 		if there > 0 {
 			return fmt.Errorf("the fake still has %d secret(s)", there)
 		}
-		p.say("The fake has none at all, after %d calls", len(p.cloud.fake.Calls()))
+		p.say("The fake has none at all, after %d calls.", len(p.cloud.fake.Calls()))
 	}
+	return nil
+}
+
+func (p *play) unreadable(ctx context.Context) error {
+	var seen error
+	err := patiently(ctx, func() (again bool, _ error) { // a look may be stale for a while
+		values, err := fetch.Values(ctx, p.cloud.job, p.read)
+		for _, v := range values {
+			v.Destroy()
+		}
+		seen = err
+		return seen == nil || missing(seen) > 0 && missing(seen) < len(p.read), nil
+	})
+	if err != nil || missing(seen) < len(p.read) {
+		return errors.Join(errors.New("the job can still read some of its secrets, or can't tell"), seen, err)
+	}
+	p.say("The job asks for its secrets again: %v.", seen)
 	return nil
 }

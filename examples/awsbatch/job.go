@@ -61,8 +61,9 @@ func (p *play) job(ctx context.Context, definition []byte, redactor *redact.Reda
 		return missing(err) > 0, err
 	})
 	if err != nil {
-		return 0, err
+		return 0, p.explained(err)
 	}
+	p.read = references
 	// The credentials that the launcher has are none of the job's business.
 	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "AWS_") })
 	environ, err = fetch.Environ(environ, values)

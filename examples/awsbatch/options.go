@@ -49,7 +49,7 @@ func parse(args []string) (options, error) {
 			return nil
 		})
 	}
-	rule("layout", "`secrets|map`: an AWS secret for each secret (the default), or one for all of the run", func(s string) error {
+	rule("layout", "the `LAYOUT` at AWS: secrets, one AWS secret for each (the default), or map, one for all of the run", func(s string) error {
 		layout, known := layouts[s]
 		o.layout = layout
 		return must(known, "must be secrets or map")
@@ -64,7 +64,7 @@ func parse(args []string) (options, error) {
 		}
 		return o.read(s)
 	})
-	rule("hours", "how long the run is taken to last, for what it costs, in hours: `N`, 4 if it is not given", func(s string) (err error) {
+	rule("hours", "tell the price of a run that lasts `N` hours (default 4)", func(s string) (err error) {
 		o.hours, err = strconv.ParseFloat(s, 64)
 		return must(err == nil && o.hours > 0 && o.hours <= 720, "must be a number of hours, over 0 and at most 720")
 	})

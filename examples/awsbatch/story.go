@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -35,6 +37,7 @@ type play struct {
 	house   *house
 	values  cabinet
 	run     secrets.RunID
+	read    []provider.Reference // what the job has read
 }
 
 // story plays a run on AWS Batch, and returns the exit status of its command.
@@ -78,8 +81,8 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 			return 0, cause(ctx, err)
 		}
 	}
-	status, refs, err := p.launched(ctx)
-	left, failed := p.ended(ctx, refs, status, err != nil)
+	status, err = p.launched(ctx)
+	left, failed := p.ended(ctx, status, err != nil)
 	return status, errors.Join(err, failed)
 }
 
@@ -147,10 +150,10 @@ func (p *play) checked(ctx context.Context) (err error) {
 
 // launched launches the run, and plays its job. Whatever becomes of it, the run is
 // to be ended.
-func (p *play) launched(ctx context.Context) (status int, _ []provider.Reference, err error) {
+func (p *play) launched(ctx context.Context) (status int, err error) {
 	launch, err := p.house.service.Launch(ctx, lin, p.request())
 	if err != nil {
-		return 0, nil, cause(ctx, p.explained(err))
+		return 0, cause(ctx, p.explained(err))
 	}
 	defer func() { err = errors.Join(err, launch.Redactor.Close()) }()
 	p.say("%s is staged; the references are:", p.run)
@@ -159,13 +162,12 @@ func (p *play) launched(ctx context.Context) (status int, _ []provider.Reference
 	}
 	definition, err := p.defined(launch.References)
 	if err != nil {
-		return 0, launch.References, err
+		return 0, err
 	}
 	if err := p.bill(); err != nil {
-		return 0, launch.References, err
+		return 0, err
 	}
-	status, err = p.job(ctx, definition, launch.Redactor)
-	return status, launch.References, err
+	return p.job(ctx, definition, launch.Redactor)
 }
 
 // explained adds to a driver's errors what to do, and says what several AWS secrets
@@ -178,6 +180,10 @@ func (p *play) explained(err error) error {
 		provider.Unavailable:     "the endpoint does not answer",
 	}
 	var failed *provider.Error
+	var unread *fetch.Error
+	if errors.As(err, &unread) && slices.Contains(slices.Collect(maps.Values(unread.Failed)), provider.Forbidden) {
+		return fmt.Errorf("%w (the reader's policy is missing: see -policies)", err)
+	}
 	if errors.As(err, &failed) && hints[failed.Code] != "" {
 		lines := strings.Split(err.Error(), "\n")
 		slices.Sort(lines)

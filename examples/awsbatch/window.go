@@ -56,7 +56,7 @@ type pane struct {
 // Write implements io.Writer.
 func (p *pane) Write(b []byte) (int, error) {
 	p.tail = append(p.tail, b...)
-	longest := 0
+	longest := 1
 	for name, value := range p.values {
 		_ = value.Reveal(func(plain []byte) error { // they live as long as the story
 			longest = max(longest, len(plain))
