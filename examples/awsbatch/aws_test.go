@@ -17,6 +17,7 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
 	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/secrets/redact"
 )
 
 // The fake on a socket stands for AWS here, so that a test sees what is there in
@@ -90,6 +91,35 @@ func TestAJobThatMayNotReadIsToldWhichPolicyIsMissing(t *testing.T) {
 		t.Errorf("%d secrets are left", n)
 	}
 	empty(t, tmp)
+}
+
+func TestOutputThatIsNotMaskedFailsTheRun(t *testing.T) {
+	c := fake("", "")
+	name, err := secrets.ParseName("TOKEN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := rand.Text()
+	value, err := secrets.NewValue([]byte(plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := c.fake.Plant(awssmtest.Secret{Name: "tower-r/TOKEN"}, []byte(plain))
+	definition, err := awssm.JobDefinition([]provider.Reference{{Name: name, Kind: fetch.Kind, Locator: arn}}, "arn:aws:iam::123456789012:role/ecs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	redactor, err := redact.New(nil, redact.Options{}) // which masks nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{nil, {"sh", "-c", `echo "$TOKEN"`}} {
+		p := &play{teller: teller{io.Discard}, cloud: c, options: options{command: command}}
+		p.values.workspace = map[secrets.Name]secrets.Value{name: value}
+		if _, err := p.job(t.Context(), definition, redactor); err == nil || err.Error() != "came through unmasked: TOKEN" {
+			t.Errorf("%v: %v", command, err)
+		}
+	}
 }
 
 func TestOneSecretThatCanStillBeReadIsSeen(t *testing.T) {
