@@ -38,7 +38,7 @@ func (p *play) ended(ctx context.Context, status int, failed bool) (left bool, e
 		return true, fmt.Errorf("something may still be at AWS: %w", cmp.Or(err, errors.New("no receipt says that it is removed")))
 	}
 	if settled(receipt) {
-		return false, p.looked(closing)
+		return false, p.looked(context.WithoutCancel(ctx))
 	}
 	horizon := p.driver.Capabilities().Horizon
 	if p.cloud.fake == nil && !p.options.wait || ctx.Err() != nil {
@@ -51,7 +51,7 @@ func (p *play) ended(ctx context.Context, status int, failed bool) (left bool, e
 		}
 		p.receipt(receipt)
 	}
-	err = p.looked(closing)
+	err = p.looked(context.WithoutCancel(ctx))
 	return err != nil, err
 }
 
@@ -121,6 +121,8 @@ func (p *play) until(ctx context.Context, wished func(stage.Receipt) bool) (stag
 // looked sees with the job's own eyes that nothing can be read any more that it has
 // read, and on the fake that nothing is there.
 func (p *play) looked(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	if p.read != nil || p.cloud.fake != nil {
 		p.chapter("Nothing is left")
 	}
