@@ -34,6 +34,7 @@ func TestASignalWhileSecretsAreStagedLeavesNothing(t *testing.T) {
 	fake.Intercept(func(c awssmtest.Call) awssmtest.Fault {
 		if c.Op == "CreateSecret" {
 			once.Do(func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+			return awssmtest.HangBefore // so that the signal is heard before anything is staged
 		}
 		return awssmtest.None
 	})
