@@ -44,8 +44,8 @@ type Location struct {
 
 // Capabilities are what the protocol must know of a platform.
 type Capabilities struct {
-	// Horizon is how long after an attempt to create an object the platform may
-	// still show it late or not at all. Zero: one look proves absence.
+	// Horizon is how long after Create was called the platform may still show the
+	// object late or not at all. Zero: one look proves absence.
 	Horizon time.Duration
 	// CreateTimeout bounds one Create; 30 seconds if zero. Other calls are bounded
 	// by 30 seconds.

@@ -118,7 +118,7 @@ func fake(account, region string) *cloud {
 		fake: f, launcher: f.Client("LAUNCHER"), job: f.Client("JOB"),
 		account: account, region: region,
 		what: "nothing is configured, so a fake of Secrets Manager in this process it is",
-		// Nothing is late there, so that the proof needs no quarter of an hour.
+		// Nothing is late there, so that the proof needs no 16 minutes.
 		horizon: time.Second,
 	}
 }

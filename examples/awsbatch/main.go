@@ -19,7 +19,7 @@
 //
 //	AWS_ENDPOINT_URL=http://127.0.0.1:5000 AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x awsbatch
 //
-// A launcher keeps its database, and its sweeps prove a quarter of an hour later that
+// A launcher keeps its database, and its sweeps prove 16 minutes later that
 // nothing is left at AWS. So does this one with -dir; any call with the same DIR goes
 // on where an earlier one was killed. Without -dir the database is in a temporary
 // directory, and -wait waits for the proof; after a SIGKILL that directory stays,

@@ -91,7 +91,7 @@ func parse(args []string) (options, error) {
 		})
 	}
 	toggle("policies", "print the four IAM policies", &o.policies)
-	toggle("wait", "wait until it is proven that nothing is left: 15 minutes on AWS", &o.wait)
+	toggle("wait", "wait until it is proven that nothing is left: 16 minutes on AWS", &o.wait)
 
 	if err := quiet(flags, args); err != nil {
 		return o, err

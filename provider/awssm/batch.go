@@ -22,7 +22,7 @@ func (d *Driver) References(o provider.Object, id string) []provider.Reference {
 	refs := make([]provider.Reference, len(o.Items))
 	for i, item := range o.Items {
 		refs[i] = provider.Reference{Name: item.Name, Kind: ReferenceKind, Locator: arnOf(id)}
-		if d.config.Layout == JSONMap {
+		if isMap(o.Name) {
 			refs[i].Locator += ":" + item.Name.String() + "::"
 		}
 	}
@@ -84,10 +84,18 @@ func JobDefinition(refs []provider.Reference, executionRole string) ([]byte, err
 	return definition, nil
 }
 
+// What a job definition holds beside the list: a role's ARN, whose path has 512 and
+// whose name 64 characters at most (docs.aws.amazon.com/IAM, API_CreateRole), and
+// names and braces.
+const (
+	maxRole   = 640
+	maxAround = maxRole + 60
+)
+
 func goodRole(arn string) bool {
 	parts := strings.SplitN(arn, ":", 6)
 	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "iam" && goodAccount.MatchString(parts[4]) &&
-		strings.HasPrefix(parts[5], "role/") && len(arn) <= 2048
+		strings.HasPrefix(parts[5], "role/") && len(arn) <= maxRole
 }
 
 // fragment returns the list if it takes no more than so many bytes as JSON.

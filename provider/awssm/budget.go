@@ -24,7 +24,7 @@ type Budget struct{ creates, deletes *line }
 // (docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). A
 // host whose services share an account may give each a part.
 func NewBudget(perSecond float64) *Budget {
-	if perSecond <= 0 {
+	if !(perSecond > 0) { // no number, too
 		perSecond = 50
 	}
 	return &Budget{creates: newLine(perSecond), deletes: newLine(perSecond)}
@@ -46,7 +46,7 @@ type line struct {
 	mu     sync.Mutex
 	most   float64 // calls a second
 	rate   float64 // that are given out now
-	ready  float64 // calls that may be made at once: a second's worth at most
+	ready  float64 // calls that may be made at once: a second's worth at most, and one at least
 	at     time.Time
 	cut    time.Time
 	armed  bool                         // somebody will come back to serve
@@ -60,7 +60,7 @@ type waiting struct {
 }
 
 func newLine(most float64) *line {
-	return &line{most: most, rate: most, ready: most, queues: map[secrets.RunID][]*waiting{}}
+	return &line{most: most, rate: most, ready: max(most, 1), queues: map[secrets.RunID][]*waiting{}}
 }
 
 // wait waits for the run's turn, or for the end of ctx, whose error it returns. What
@@ -116,7 +116,7 @@ func (l *line) leave(w *waiting) bool {
 func (l *line) serve() {
 	now := time.Now()
 	if d := now.Sub(l.at); d > 0 {
-		l.ready = min(l.rate, l.ready+l.rate*min(d, time.Hour).Seconds())
+		l.ready = min(max(l.rate, 1), l.ready+l.rate*min(d, time.Hour).Seconds())
 		l.at = now
 	}
 	for len(l.turns) > 0 {
@@ -151,6 +151,14 @@ func (l *line) serve() {
 	})
 }
 
+// back takes a turn back that was not used.
+func (l *line) back() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ready++
+	l.serve()
+}
+
 // passed notes that AWS took a call.
 func (l *line) passed() {
 	l.mu.Lock()
@@ -168,7 +176,7 @@ func (l *line) throttled() {
 	if now.Sub(l.cut) < cutEvery {
 		return
 	}
-	l.rate, l.cut = max(l.rate*cut, slowest), now
+	l.rate, l.cut = max(l.rate*cut, min(slowest, l.most)), now
 	l.ready, l.at = 0, now.Add(within(shortRest))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -175,6 +176,18 @@ func TestABudgetNeverStandsStill(t *testing.T) {
 		}
 		if d := queue(t, l, 5)[0]; d > 6*time.Second {
 			t.Errorf("five turns take %v", d)
+		}
+		for _, most := range []float64{0.5, 0.99, 1, 1.5} {
+			l := newLine(most)
+			l.throttled()
+			time.Sleep(time.Minute)
+			began := time.Now()
+			if queue(t, l, 4); time.Since(began).Seconds() > 10 {
+				t.Errorf("at %v a second four turns take %v", most, time.Since(began))
+			}
+		}
+		if NewBudget(math.NaN()).creates.most != 50 {
+			t.Error("what is no number is a rate")
 		}
 		if NewBudget(0).creates.most != 50 || NewBudget(7).deletes.most != 7 {
 			t.Error("it is made with another rate")

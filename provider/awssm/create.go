@@ -32,31 +32,40 @@ func (d *Driver) Create(ctx context.Context, o provider.Object, open provider.Op
 	gate := newFence(ctx) // its time runs from here, before the values are asked for
 	var in *secretsmanager.CreateSecretInput
 	var out *secretsmanager.CreateSecretOutput
-	err := d.inTurn(ctx, d.budget.creates, o.Run, op, func() (err error) {
+	err := d.inTurn(ctx, d.budget.creates, o.Run, op, func() (sent bool, err error) {
 		if in == nil {
 			if in, err = d.input(ctx, o, open); err != nil {
-				return err
+				return false, err
 			}
 		}
-		out, err = d.config.Client.CreateSecret(ctx, in, d.changing, gate.options)
-		return failure(op, err)
+		return true, failure(op, d.change(func(changing option) (err error) {
+			out, err = d.config.Client.CreateSecret(ctx, in, changing, gate.options)
+			return err
+		}))
 	})
 	if err != nil {
 		return "", err
 	}
 	arn := aws.ToString(out.ARN)
-	switch {
-	case !gate.passed: // the client drops options: nothing kept this from being sent late
-		return "", &provider.Error{Op: op, Code: provider.Internal}
-	case !d.isARN(arn, o.Name):
-		// What is in another account nobody will look for again.
-		_, err := d.config.Client.DeleteSecret(context.WithoutCancel(ctx), deletion(arn, true), d.changing)
-		if err != nil {
-			return "", failure(op, err)
-		}
-		return "", &provider.Error{Op: op, Code: provider.Elsewhere}
+	if !d.isARN(arn, o.Name) {
+		return "", d.undo(ctx, arn)
 	}
 	return idOf(arn, o.Mark), nil
+}
+
+// undo deletes what was created in another account, where nobody will look for it
+// again, and answers why it was.
+func (d *Driver) undo(ctx context.Context, arn string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	err := d.change(func(changing option) error {
+		_, err := d.config.Client.DeleteSecret(ctx, deletion(arn, true), changing)
+		return err
+	})
+	if err != nil {
+		return failure("create", err)
+	}
+	return &provider.Error{Op: "create", Code: provider.Elsewhere}
 }
 
 // input asks for the values and makes the request of them.
@@ -103,8 +112,9 @@ func (d *Driver) tags(o provider.Object) []types.Tag {
 }
 
 // inTurn makes a call when it is the run's turn, and again if it was throttled. What
-// can't begin in time is throttled too: time is left for the call itself.
-func (d *Driver) inTurn(ctx context.Context, l *line, run secrets.RunID, op string, call func() error) error {
+// can't begin in time is throttled too: time is left for the call itself. A call that
+// says that it sent nothing is over.
+func (d *Driver) inTurn(ctx context.Context, l *line, run secrets.RunID, op string, call func() (sent bool, err error)) error {
 	in, cancel := early(ctx)
 	defer cancel()
 	for again := false; ; again = true {
@@ -114,11 +124,13 @@ func (d *Driver) inTurn(ctx context.Context, l *line, run secrets.RunID, op stri
 			}
 			return &provider.Error{Op: op, Code: provider.Throttled}
 		}
-		err := call()
-		switch codeOf(err) {
-		case "":
+		sent, err := call()
+		switch {
+		case !sent:
+			l.back()
+		case err == nil:
 			l.passed()
-		case provider.Throttled:
+		case codeOf(err) == provider.Throttled:
 			l.throttled()
 			continue
 		}

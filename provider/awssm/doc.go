@@ -24,21 +24,23 @@
 // All operations of Secrets Manager are eventually consistent, lists by up to five
 // minutes (API_ListSecrets). A signed request stays valid for five minutes, so that
 // one that was delayed has its effect as much later, and for another five where the
-// signer's clock is ahead, which AWS tolerates for as long. The horizon is all of
-// that: what was not seen for fifteen minutes can't come any more.
+// signer's clock is ahead, which AWS tolerates for as long. A create may wait for its
+// turn for most of a minute. The horizon is all of that: what was not seen for sixteen
+// minutes can't come any more.
 //
 // # Quotas
 //
 // Creating and deleting are limited to 50 calls a second each for an account in a
 // Region, whoever makes them. A [Budget] that all drivers of the process share keeps
 // below, serves the runs in turn, and slows down where AWS says that others call
-// too. What waits longer than a minute for its turn is [provider.Throttled].
+// too. What can't begin ten seconds before its call must end, which is a minute for a
+// create and half of one for a removal, is [provider.Throttled].
 //
 // # Plaintext
 //
 // Values go into SecretString of CreateSecret and nowhere else. The driver never
 // reads one and its [Client] has no call for that; the run's side is
-// provider/awssm/fetch. Of the SDK's logging only retries and deprecations stay on
-// for the driver's calls, since the rest may print bodies, or what is derived from
-// them. The SDK's own copies of a value can't be wiped.
+// provider/awssm/fetch. Of the SDK's logging only deprecations stay on for the
+// driver's calls, since the rest may print bodies, digests of them, or what AWS says.
+// The SDK's own copies of a value can't be wiped.
 package awssm

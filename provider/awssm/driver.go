@@ -33,6 +33,8 @@ type Config struct {
 	// Prefix begins the name of every AWS secret: "tower-" if empty, which is what
 	// Nextflow's Seqera executor looks for. At most 100 of the characters
 	// A-Z a-z 0-9 / _ + = . @ -
+	// What was staged under another one is still removed; what no ledger knows of is
+	// listed under the present one only.
 	Prefix string
 
 	// KMSKeyID is a customer managed key, by its ARN or by its alias's; the account's
@@ -50,13 +52,13 @@ type Config struct {
 	// Budget is the account's in this Region; one of the driver's own if nil.
 	Budget *Budget
 
-	// MaxJobDefinition bounds what the references of one run may take in a job
-	// definition, in bytes: 24,576 if zero, which is AWS Batch's limit for all of
-	// one (docs.aws.amazon.com/batch/latest/userguide/service_limits.html). Negative:
+	// MaxJobDefinition bounds what [JobDefinition] may return for one run, in bytes:
+	// 24,576 if zero, which is AWS Batch's limit for all of a job definition
+	// (docs.aws.amazon.com/batch/latest/userguide/service_limits.html). Negative:
 	// no limit, for runs that read by provider/awssm/fetch.
 	MaxJobDefinition int
 
-	// Horizon is 15 minutes if zero: see the package doc. It is shorter only for an
+	// Horizon is 16 minutes if zero: see the package doc. It is shorter only for an
 	// emulator.
 	Horizon time.Duration
 }
@@ -70,6 +72,9 @@ const (
 	maxTagValue = 256
 	maxFragment = 24576
 )
+
+// createTimeout bounds one create, most of which is waiting for its turn.
+const createTimeout = time.Minute
 
 // Driver is the provider for one account in one Region.
 type Driver struct {
@@ -102,7 +107,7 @@ func New(c Config) (*Driver, error) {
 		c.Budget = NewBudget(0)
 	}
 	if c.Horizon == 0 {
-		c.Horizon = 15 * time.Minute
+		c.Horizon = 15*time.Minute + createTimeout
 	}
 	if c.MaxJobDefinition == 0 {
 		c.MaxJobDefinition = maxFragment
@@ -117,7 +122,9 @@ func New(c Config) (*Driver, error) {
 		{"account", goodAccount.MatchString(c.Account), "must be 12 digits"},
 		{"region", goodRegion.MatchString(c.Region), "must be the name of a Region, such as eu-west-1"},
 		{"prefix", goodPrefix.MatchString(c.Prefix), "must be 1 to 100 of A-Z a-z 0-9 / _ + = . @ -"},
-		{"kmskeyid", c.KMSKeyID == "" || goodKey.MatchString(c.KMSKeyID), "must be the ARN of a key or of an alias"},
+		{"kmskeyid", c.KMSKeyID == "" || goodKey.MatchString(c.KMSKeyID) && strings.HasPrefix(c.KMSKeyID, "arn:"+partition(c.Region)+":kms:"+c.Region+":"),
+			"must be the ARN of a key or of an alias in the Region"},
+		{"budget", c.Budget.creates != nil, "must be made by NewBudget"},
 		{"layout", c.Layout <= JSONMap, "must be one of the layouts"},
 		{"tags", len(c.Tags) <= maxTags, "must be at most 40"},
 		{"horizon", c.Horizon > 0, "must not be negative"},
@@ -162,10 +169,9 @@ func (d *Driver) Location() provider.Location {
 	return provider.Location{Kind: Kind, Account: d.config.Account, Place: d.config.Region}
 }
 
-// Capabilities answers the horizon; that one create may take a minute, most of it
-// waiting for its turn; and ten calls at once.
+// Capabilities answers the horizon, a minute for a create, and ten calls at once.
 func (d *Driver) Capabilities() provider.Capabilities {
-	return provider.Capabilities{Horizon: d.config.Horizon, CreateTimeout: time.Minute, Concurrency: 10}
+	return provider.Capabilities{Horizon: d.config.Horizon, CreateTimeout: createTimeout, Concurrency: 10}
 }
 
 // Carries refuses a value that is not valid UTF-8, which the SDK would change

@@ -53,13 +53,13 @@ func (d *Driver) secretString(o provider.Object, values map[secrets.Name]secrets
 		whole = append(slices.Clip(whole), more...) // the old array is not left behind
 		clear(was)
 	}
-	if d.config.Layout == JSONMap {
+	if isMap(o.Name) {
 		grow('{')
 	}
 	items := slices.SortedFunc(slices.Values(o.Items), func(a, b provider.Item) int { return a.Name.Compare(b.Name) })
 	for i, item := range items {
 		err := values[item.Name].Reveal(func(plain []byte) error {
-			if d.config.Layout == PerSecret {
+			if !isMap(o.Name) {
 				grow(plain...)
 				return nil
 			}
@@ -75,7 +75,7 @@ func (d *Driver) secretString(o provider.Object, values map[secrets.Name]secrets
 			return "", err
 		}
 	}
-	if d.config.Layout == JSONMap {
+	if isMap(o.Name) {
 		grow('}')
 	}
 	return string(whole), nil

@@ -12,6 +12,9 @@ func failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if err == errCareless {
+		return &provider.Error{Op: op, Code: provider.Internal}
+	}
 	return &provider.Error{Op: op, Code: answer.Code(err)}
 }
 

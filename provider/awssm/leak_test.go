@@ -2,6 +2,7 @@ package awssm_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type tap struct {
 	mu     sync.Mutex
 	wire   bytes.Buffer // requests, but for SecretString
 	values int          // SecretStrings
+	sums   []string     // of the bodies, in hexadecimal
 	logged bytes.Buffer
 }
 
@@ -43,6 +45,7 @@ func (t *tap) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t *tap) keep(r *http.Request, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.sums = append(t.sums, fmt.Sprintf("%x", sha256.Sum256([]byte(text))))
 	const field = `"SecretString":"`
 	if start := strings.Index(text, field); start >= 0 {
 		start += len(field)
@@ -126,8 +129,16 @@ func TestAValueIsInSecretStringAndNowhereElse(t *testing.T) {
 				_, err := l.launch(fmt.Sprint("bad", said.Len()), 3)
 				tell(err)
 			}
-			if tap.values < 30 || tap.wire.Len() == 0 || tap.logged.Len() == 0 || said.Len() == 0 {
-				t.Fatalf("there is nothing to look at: %d values, %d, %d and %d bytes", tap.values, tap.wire.Len(), tap.logged.Len(), said.Len())
+			f.Down(false)
+			f.Expire("AKLAUNCHER", time.Now().Add(time.Hour))
+			f.Answer(func(awssmtest.Call) (string, string) { return "ValidationException", string(l.plain[l.items[0].Pin]) })
+			_, err := l.launch("hostile", 3)
+			tell(err)
+			if tap.values < 30 || tap.wire.Len() == 0 || said.Len() == 0 {
+				t.Fatalf("there is nothing to look at: %d values, %d and %d bytes", tap.values, tap.wire.Len(), said.Len())
+			}
+			if tap.logged.Len() > 0 {
+				t.Errorf("it is logged: %s", tap.logged.String())
 			}
 			for _, plain := range l.plain {
 				for where, text := range map[string][]byte{"a request": tap.wire.Bytes(), "the log": tap.logged.Bytes(), "what was said": said.Bytes()} {
@@ -140,7 +151,7 @@ func TestAValueIsInSecretStringAndNowhereElse(t *testing.T) {
 	})
 }
 
-// The test above can fail: what the host logs by itself holds values.
+// The test above can fail: what the host logs by itself holds values, and digests.
 func TestWhatAHostLogsOfItsOwnCallsHoldsValues(t *testing.T) {
 	f := awssmtest.New(awssmtest.Config{})
 	tap, client := tapped(f)
@@ -153,6 +164,9 @@ func TestWhatAHostLogsOfItsOwnCallsHoldsValues(t *testing.T) {
 	}
 	if _, found := leak.Find(tap.logged.Bytes(), plain); !found {
 		t.Error("the log holds no value")
+	}
+	if !strings.Contains(tap.logged.String(), tap.sums[0]) {
+		t.Error("the log holds no digest of the body")
 	}
 	if _, found := leak.Find(tap.wire.Bytes(), plain); !found {
 		t.Error("the request holds no value beside SecretString")

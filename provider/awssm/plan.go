@@ -28,7 +28,6 @@ func (d *Driver) Plan(run secrets.RunID, items []provider.Item, _ func() string)
 		if weight += item.Weight; last < 0 || weight+braces > maxEncoded {
 			weight = item.Weight
 			last++
-			// No name of a secret has a dot in it.
 			objects = append(objects, provider.Object{Name: fmt.Sprintf("%smap.%d", base, last+1)})
 		}
 		objects[last].Items = append(objects[last].Items, item)
@@ -36,22 +35,31 @@ func (d *Driver) Plan(run secrets.RunID, items []provider.Item, _ func() string)
 	if d.config.MaxJobDefinition < 0 {
 		return objects, nil
 	}
+	longest := strings.Repeat("x", secrets.MaxRunID-len(run.String())) // if only the rest is known yet
+	if !run.IsZero() {
+		longest = ""
+	}
 	var refs []provider.Reference
 	for _, o := range objects {
-		refs = append(refs, d.References(o, d.arn(o.Name)+"-XXXXXX")...)
+		refs = append(refs, d.References(o, d.arn(longest+o.Name)+"-XXXXXX")...)
 	}
-	if _, err := fragment(refs, d.config.MaxJobDefinition); err != nil {
+	if _, err := fragment(refs, d.config.MaxJobDefinition-maxAround); err != nil {
 		return nil, err
 	}
 	return objects, nil
 }
 
 // arn is the ARN of a secret without the random end that AWS gives it. AWS takes it
-// for the secret's, unless its name ends in a hyphen and six characters, which none
-// of ours does. Asking by it has credentials of another account refused, which would
+// for the secret's, unless its name ends in a hyphen and six characters. Asking by it has credentials of another account refused, which would
 // otherwise be told that nothing is there.
 func (d *Driver) arn(name string) string {
 	return "arn:" + d.partition + ":secretsmanager:" + d.config.Region + ":" + d.config.Account + ":secret:" + name
+}
+
+// isMap reports whether an object of this name is a map: no name of a secret has a
+// dot in it. The layout that a driver is configured for may be another one by now.
+func isMap(name string) bool {
+	return strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ".")
 }
 
 var arnEnd = regexp.MustCompile(`^-[A-Za-z0-9]{6}$`)

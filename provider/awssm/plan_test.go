@@ -286,6 +286,7 @@ func TestABadConfigurationIsRefusedByItsField(t *testing.T) {
 		"prefix":   func(c *Config) { c.Prefix = "a b" },
 		"kmskeyid": func(c *Config) { c.KMSKeyID = "my key" },
 		"layout":   func(c *Config) { c.Layout = 7 },
+		"budget":   func(c *Config) { c.Budget = &Budget{} },
 		"horizon":  func(c *Config) { c.Horizon = -1 },
 		"tags": func(c *Config) {
 			c.Tags = map[string]string{}
@@ -309,10 +310,16 @@ func TestABadConfigurationIsRefusedByItsField(t *testing.T) {
 			t.Errorf("tag %q=%q: %v", key, value, err)
 		}
 	}
-	for _, key := range []string{
-		"arn:aws:kms:eu-west-1:123456789012:key/" + strings.Repeat("a", 36), "arn:aws-cn:kms:cn-north-1:123456789012:alias/x/y_z",
+	for key, good := range map[string]bool{
+		"arn:aws:kms:eu-west-1:123456789012:key/" + strings.Repeat("a", 36): true,
+		"arn:aws:kms:eu-west-1:210987654321:alias/x/y_z":                    true,
+		"arn:aws:kms:eu-west-2:123456789012:key/" + strings.Repeat("a", 36): false,
+		"arn:aws-cn:kms:eu-west-1:123456789012:alias/x":                     false,
 	} {
-		driver(t, func(c *Config) { c.KMSKeyID, c.Tags = key, map[string]string{"cost centre": "a/b=1", "é": ""} })
+		c := Config{Client: unused{}, Account: testAccount, Region: testRegion, KMSKeyID: key, Tags: map[string]string{"cost centre": "a/b=1", "é": ""}}
+		if _, err := New(c); (err == nil) != good {
+			t.Errorf("key %s: %v", key, err)
+		}
 	}
 }
 

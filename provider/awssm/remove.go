@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"iter"
-	"slices"
+	"regexp"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -18,20 +19,21 @@ import (
 // say so.
 func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presence, string, error) {
 	const op = "probe"
-	out, err := d.config.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{
-		SecretId: aws.String(d.arn(o.Name)),
-	}, d.reading)
+	out, err := d.describe(ctx, d.arn(o.Name))
+	if missing(err) && trap.MatchString(o.Name) {
+		out, err = d.describe(ctx, o.Name)
+	}
 	switch {
-	case answer.Is(err, "ResourceNotFoundException"):
+	case missing(err):
 		return provider.Absent, "", nil
 	case err != nil:
 		return provider.Unknown, "", failure(op, err)
 	}
-	arn, ours := aws.ToString(out.ARN), carries(out.Tags, o)
+	arn := aws.ToString(out.ARN)
 	switch {
 	case !d.isARN(arn, o.Name):
 		return provider.Unknown, "", &provider.Error{Op: op, Code: provider.Elsewhere}
-	case !ours:
+	case !d.carries(out.Tags, o):
 		return provider.Foreign, "", nil
 	case out.DeletedDate != nil:
 		return provider.Pending, "", nil
@@ -39,14 +41,37 @@ func (d *Driver) Probe(ctx context.Context, o provider.Object) (provider.Presenc
 	return provider.Present, idOf(arn, o.Mark), nil
 }
 
-// carries reports whether tags are those of the object.
-func carries(tags []types.Tag, o provider.Object) bool {
-	return has(tags, tagMark, hex.EncodeToString(o.Mark[:])) && (o.Stage == "" || has(tags, tagStage, o.Stage))
+// trap matches names that AWS may take for a full ARN when they stand at the end of
+// one without its random end.
+var trap = regexp.MustCompile(`-.{6}$`)
+
+func missing(err error) bool { return answer.Is(err, "ResourceNotFoundException") }
+
+func (d *Driver) describe(ctx context.Context, id string) (out *secretsmanager.DescribeSecretOutput, err error) {
+	err = d.read(func(reading option) (err error) {
+		out, err = d.config.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(id)}, reading)
+		return err
+	})
+	return out, err
 }
 
-// has reports whether a tag has exactly this value.
-func has(tags []types.Tag, key, value string) bool {
-	return slices.ContainsFunc(tags, func(t types.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
+// carries reports whether tags are those of the object: its mark, and its stage, which
+// nobody can guess. Of what was found by its mark the stage is not known: there the
+// run must be the one that its name tells, which is not so where somebody has copied
+// the tags.
+func (d *Driver) carries(tags []types.Tag, o provider.Object) bool {
+	value := map[string]string{}
+	for _, t := range tags {
+		value[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	switch run := value[tagRun]; {
+	case value[tagMark] != hex.EncodeToString(o.Mark[:]):
+		return false
+	case o.Stage != "":
+		return value[tagStage] == o.Stage
+	default:
+		return run != "" && strings.HasPrefix(o.Name, d.config.Prefix+run+"/")
+	}
 }
 
 // Remove deletes the AWS secret of an id at once, or, where an account's policy
@@ -84,15 +109,18 @@ func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error
 // already is as good as that: Probe tells of it.
 func (d *Driver) delete(ctx context.Context, o provider.Object, arn string, force bool) error {
 	const op = "remove"
-	return d.inTurn(ctx, d.budget.deletes, o.Run, op, func() error {
-		_, err := d.config.Client.DeleteSecret(ctx, deletion(arn, force), d.changing)
-		if answer.Is(err, "ResourceNotFoundException") {
-			return nil
+	return d.inTurn(ctx, d.budget.deletes, o.Run, op, func() (sent bool, err error) {
+		err = d.change(func(changing option) error {
+			_, err := d.config.Client.DeleteSecret(ctx, deletion(arn, force), changing)
+			return err
+		})
+		if missing(err) {
+			return true, nil
 		}
 		if err = failure(op, err); codeOf(err) == provider.Taken {
-			return nil
+			err = nil
 		}
-		return err
+		return true, err
 	})
 }
 
@@ -120,14 +148,18 @@ func (d *Driver) List(ctx context.Context, mark [16]byte) iter.Seq2[provider.Obj
 			MaxResults: aws.Int32(100),
 		}
 		for {
-			out, err := d.config.Client.ListSecrets(ctx, in, d.reading)
+			var out *secretsmanager.ListSecretsOutput
+			err := d.read(func(reading option) (err error) {
+				out, err = d.config.Client.ListSecrets(ctx, in, reading)
+				return err
+			})
 			if err != nil {
 				yield(provider.Object{}, failure("list", err))
 				return
 			}
 			for _, entry := range out.SecretList {
 				o := provider.Object{Name: aws.ToString(entry.Name), Mark: mark}
-				if entry.DeletedDate == nil && carries(entry.Tags, o) && d.isARN(aws.ToString(entry.ARN), o.Name) && !yield(o, nil) {
+				if entry.DeletedDate == nil && d.carries(entry.Tags, o) && d.isARN(aws.ToString(entry.ARN), o.Name) && !yield(o, nil) {
 					return
 				}
 			}

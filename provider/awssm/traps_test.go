@@ -77,7 +77,7 @@ func TestAPrefixIsNoPattern(t *testing.T) {
 			if _, err := l.launch("r", 3); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(15 * time.Minute)
+			time.Sleep(16 * time.Minute)
 			n := 0
 			for o, err := range l.driver.List(t.Context(), mark) {
 				if n++; err != nil || !strings.HasPrefix(o.Name, prefix+"r/") {
@@ -253,7 +253,7 @@ func TestWhereListingIsDeniedASweepSaysSoAndRemovesWhatItKnows(t *testing.T) {
 		if _, err := l.complete("r"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(15 * time.Minute)
+		time.Sleep(16 * time.Minute)
 		if _, err := l.sweep(); code(err) != "list: forbidden" {
 			t.Errorf("it says %v", err)
 		}

@@ -40,7 +40,7 @@ func TestARunTakesOneCreateOneDeleteAndTwoLooksASecret(t *testing.T) {
 			if diff := cmp.Diff(want, calls(f)); diff != "" {
 				t.Errorf("until it was completed: %s", diff)
 			}
-			time.Sleep(15 * time.Minute)
+			time.Sleep(16 * time.Minute)
 			if _, err := l.engine.Sweep(t.Context(), "operator:x", [16]byte{}); err != nil {
 				t.Fatal(err)
 			}

@@ -48,7 +48,7 @@
 //
 // # Plaintext
 //
-// Of the SDK's logging only retries and deprecations stay on for these calls,
+// Of the SDK's logging only deprecations stay on for these calls,
 // whatever the client is set to: the rest may print bodies, which hold the values.
 // Buffers that this package makes are wiped. The SDK's own copies, of a response
 // and of its strings, can't be.

@@ -50,11 +50,8 @@ func TestAHostThatLogsEverythingLogsNoValue(t *testing.T) {
 			t.Errorf("%s is logged, %s", name, form)
 		}
 	}
-	if strings.Contains(log.String(), "Authorization") {
-		t.Error("the signature is logged")
-	}
-	if !strings.Contains(log.String(), "retry") {
-		t.Errorf("retries are not logged: %q", log.String())
+	if log.Len() != 0 {
+		t.Errorf("it is logged: %q", log.String())
 	}
 }
 

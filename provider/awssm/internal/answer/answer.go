@@ -5,6 +5,7 @@ package answer
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,9 +20,16 @@ import (
 // ReferenceKind is the kind of references to AWS secrets.
 const ReferenceKind = "aws-secret"
 
-// Quiet leaves of the SDK's logging only retries and deprecations on for a call: the
-// rest may print bodies, or what is derived from them.
-func Quiet(o *secretsmanager.Options) { o.ClientLogMode &= aws.LogRetries | aws.LogDeprecatedUsage }
+// Quiet leaves of the SDK's logging only deprecations on for a call: the rest prints
+// bodies, digests of them, or what AWS says, which may quote anything.
+func Quiet(o *secretsmanager.Options) {
+	if o.ClientLogMode.IsSigning() {
+		// The SDK has read this bit when the client was made. A signature's log has the
+		// digest of the body, by which a value can be guessed.
+		o.AuthSchemes = secretsmanager.New(secretsmanager.Options{Region: o.Region, HTTPSignerV4: o.HTTPSignerV4}).Options().AuthSchemes
+	}
+	o.ClientLogMode &= aws.LogDeprecatedUsage
+}
 
 // Is reports whether AWS answered an error of this code.
 func Is(err error, code string) bool {
@@ -62,7 +70,7 @@ func Known(code, message string) (provider.Code, bool) {
 	case "ResourceExistsException":
 		return provider.Taken, true
 	case "InvalidRequestException":
-		if strings.Contains(message, "delet") { // scheduled for deletion, marked for it, or just deleted
+		if holds(message, "scheduled for deletion", "marked for deletion", "marked deleted", "was deleted") {
 			return provider.Taken, true
 		}
 		return provider.Refused, true
@@ -72,7 +80,7 @@ func Known(code, message string) (provider.Code, bool) {
 	case "EncryptionFailure", "DecryptionFailure":
 		return provider.KeyUnusable, true
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "OptInRequired":
-		if strings.Contains(message, "kms") {
+		if holds(message, "access to kms", "perform: kms:") { // and no secret's or principal's name
 			return provider.KeyUnusable, true
 		}
 		return provider.Forbidden, true
@@ -81,7 +89,7 @@ func Known(code, message string) (provider.Code, bool) {
 		"MissingAuthenticationToken", "IncompleteSignatureException", "IncompleteSignature":
 		return provider.Unauthenticated, true
 	case "InvalidSignatureException", "SignatureDoesNotMatch":
-		if strings.Contains(message, "expired") || strings.Contains(message, "not yet current") {
+		if holds(message, "signature expired", "signature not yet current") {
 			return provider.Unavailable, true // it came late, or a clock is wrong
 		}
 		return provider.Unauthenticated, true
@@ -94,4 +102,9 @@ func Known(code, message string) (provider.Code, bool) {
 		return provider.Throttled, true
 	}
 	return "", false
+}
+
+// holds reports whether one of the phrases is in the text.
+func holds(text string, phrases ...string) bool {
+	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(text, p) })
 }

@@ -32,6 +32,10 @@ func TestEachErrorHasItsCode(t *testing.T) {
 		{"EncryptionFailure", "", provider.KeyUnusable},
 		{"DecryptionFailure", "", provider.KeyUnusable},
 		{"AccessDeniedException", "Access to KMS is not allowed", provider.KeyUnusable},
+		{"AccessDeniedException", "User: u is not authorized to perform: kms:Decrypt on this resource", provider.KeyUnusable},
+		{"AccessDeniedException", "User: arn:aws:iam::123456789012:user/kms is not authorized to perform: secretsmanager:DeleteSecret on resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:tower-r/KMS_TOKEN-Ab12Cd", provider.Forbidden},
+		{"InvalidRequestException", "You can't delete secret tower-r/T that still has replica regions", provider.Refused},
+		{"InvalidRequestException", "You tried to perform the operation on a secret that's currently marked deleted.", provider.Taken},
 		{"AccessDeniedException", "is not authorized to perform: secretsmanager:CreateSecret", provider.Forbidden},
 		{"ExpiredTokenException", "", provider.Unauthenticated},
 		{"UnrecognizedClientException", "", provider.Unauthenticated},
@@ -60,10 +64,10 @@ func TestEachErrorHasItsCode(t *testing.T) {
 	}
 }
 
-func TestQuietLeavesRetriesAndDeprecations(t *testing.T) {
+func TestQuietLeavesDeprecations(t *testing.T) {
 	o := secretsmanager.Options{ClientLogMode: ^aws.ClientLogMode(0)}
 	Quiet(&o)
-	if o.ClientLogMode != aws.LogRetries|aws.LogDeprecatedUsage {
+	if o.ClientLogMode != aws.LogDeprecatedUsage {
 		t.Errorf("%b is left", o.ClientLogMode)
 	}
 }
