@@ -67,6 +67,20 @@ func TestTheErrorTellsEveryNameThatFailedAndNothingOfAWS(t *testing.T) {
 	}
 }
 
+func TestASecretThatIsBeingDeletedIsNotFound(t *testing.T) {
+	s := newService()
+	references, _ := s.secretOf(t, 2)
+	s.answer = func(_ int, asked request) (int, any) {
+		gone := failure(asked.SecretIdList[0], "InvalidRequestException")
+		gone["Message"] = "You can't perform this operation on the secret because it was marked for deletion."
+		return http.StatusOK, object{"SecretValues": []object{s.held[asked.SecretIdList[1]]}, "Errors": []object{gone}}
+	}
+	_, err := fetch.Values(t.Context(), s.client(), references)
+	if diff := cmp.Diff(map[string]provider.Code{"SECRET_0": fetch.NotFound}, failures(t, err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestACallThatFailsAsAWholeIsTheLastAndFailsTheRest(t *testing.T) {
 	for name, c := range map[string]struct {
 		status   int

@@ -32,9 +32,9 @@ var (
 )
 
 // Parse returns the references of a list, in its order. It fails with a
-// [secrets.InvalidError] for the fields "list", "name" or "valueFrom": unlike AWS
-// Batch it takes nothing that a launcher would not have written. Fields that it
-// does not know are refused, and names that stand there twice.
+// [secrets.InvalidError] for the fields "list", "name" or "valueFrom". Unlike AWS
+// Batch it refuses fields that it does not know, names that stand there twice, and
+// versions. Which secret belongs to a name, it believes the list.
 func Parse(list []byte) ([]provider.Reference, error) {
 	if len(list) > MaxList {
 		return nil, errListSize
