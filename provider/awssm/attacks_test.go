@@ -196,11 +196,11 @@ func TestWhatPreflightTakesFitsIntoAJobDefinition(t *testing.T) {
 			}
 			items = append(items, provider.Item{Name: name})
 		}
-		objects, err := d.Plan(secrets.RunID{}, items, nil)
-		if err != nil {
+		if _, err := d.Plan(secrets.RunID{}, items, nil); err != nil {
 			break
 		}
-		if objects, err = d.Plan(long, items, nil); err != nil {
+		objects, err := d.Plan(long, items, nil)
+		if err != nil {
 			t.Fatalf("%d secrets: without a run's id it was taken, and now: %v", n, err)
 		}
 		taken = n
