@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/partition"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -122,7 +123,7 @@ func New(c Config) (*Driver, error) {
 		{"account", goodAccount.MatchString(c.Account), "must be 12 digits"},
 		{"region", goodRegion.MatchString(c.Region), "must be the name of a Region, such as eu-west-1"},
 		{"prefix", goodPrefix.MatchString(c.Prefix), "must be 1 to 100 of A-Z a-z 0-9 / _ + = . @ -"},
-		{"kmskeyid", c.KMSKeyID == "" || goodKey.MatchString(c.KMSKeyID) && strings.HasPrefix(c.KMSKeyID, "arn:"+partition(c.Region)+":kms:"+c.Region+":"),
+		{"kmskeyid", c.KMSKeyID == "" || goodKey.MatchString(c.KMSKeyID) && strings.HasPrefix(c.KMSKeyID, "arn:"+partition.Of(c.Region)+":kms:"+c.Region+":"),
 			"must be the ARN of a key or of an alias in the Region"},
 		{"budget", c.Budget.creates != nil, "must be made by NewBudget"},
 		{"layout", c.Layout <= JSONMap, "must be one of the layouts"},
@@ -138,7 +139,7 @@ func New(c Config) (*Driver, error) {
 			return nil, &secrets.InvalidError{Field: "config.tags", Rule: "must be what AWS takes as tags, and not begin with aws: or pipesecrets-"}
 		}
 	}
-	return &Driver{config: c, partition: partition(c.Region), budget: c.Budget}, nil
+	return &Driver{config: c, partition: partition.Of(c.Region), budget: c.Budget}, nil
 }
 
 func goodTags(key, value string) bool {
@@ -149,19 +150,6 @@ func goodTags(key, value string) bool {
 	}
 	return key != "" && utf8.RuneCountInString(key) <= maxTagKey && utf8.RuneCountInString(value) <= maxTagValue &&
 		goodTag.MatchString(key) && goodTag.MatchString(value)
-}
-
-// partition is the part of AWS that a Region belongs to, as ARNs name it.
-func partition(region string) string {
-	for prefix, partition := range map[string]string{
-		"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b",
-		"us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e", "eusc-": "aws-eusc",
-	} {
-		if strings.HasPrefix(region, prefix) {
-			return partition
-		}
-	}
-	return "aws"
 }
 
 // Location answers the account and the Region.

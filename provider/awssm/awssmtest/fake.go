@@ -9,7 +9,7 @@ import (
 // Config configures a [Fake].
 type Config struct {
 	Account string             // "123456789012" if empty
-	Region  string             // "eu-west-1" if empty
+	Region  string             // "eu-west-1" if empty; ARNs have the partition that it is in
 	Now     func() time.Time   // its clock; time.Now if nil
 	Late    time.Duration      // the longest that anything is late; 5 minutes if zero
 	Quota   map[string]float64 // calls a second, by operation; see [DefaultQuota]; nil: no limits

@@ -32,7 +32,7 @@ func (o *operation) target(id string) (target, *refusal) {
 	}
 	parts := strings.SplitN(rest, ":", 6) // partition, service, Region, account, "secret", name
 	switch {
-	case len(parts) != 6 || parts[0] != "aws" || parts[1] != "secretsmanager" || parts[4] != "secret" || !secretName.MatchString(parts[5]):
+	case len(parts) != 6 || parts[0] != o.f.partition() || parts[1] != "secretsmanager" || parts[4] != "secret" || !secretName.MatchString(parts[5]):
 		return target{}, refuse("ValidationException", "Invalid ARN.")
 	case parts[3] != o.f.config.Account:
 		return target{}, o.denied(id, "no resource-based policy allows")

@@ -161,8 +161,8 @@ func (o *operation) denied(resource, why string) *refusal {
 }
 
 func (o *operation) deniedTo(action, resource, why string) *refusal {
-	message := fmt.Sprintf("User: arn:aws:iam::%s:user/%s is not authorized to perform: %s on resource: %s %s",
-		o.f.config.Account, o.call.AccessKey, action, resource, why)
+	message := fmt.Sprintf("User: arn:%s:iam::%s:user/%s is not authorized to perform: %s on resource: %s %s",
+		o.f.partition(), o.f.config.Account, o.call.AccessKey, action, resource, why)
 	if why != explicit {
 		message += " the " + action + " action"
 	}

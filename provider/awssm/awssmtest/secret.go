@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/partition"
 )
 
 // Secret is a secret in truth, however late a client sees it. It has no value, but
@@ -206,8 +208,11 @@ func (f *Fake) newARN(name string) string {
 }
 
 func (f *Fake) partialARN(name string) string {
-	return "arn:aws:secretsmanager:" + f.config.Region + ":" + f.config.Account + ":secret:" + name
+	return "arn:" + f.partition() + ":secretsmanager:" + f.config.Region + ":" + f.config.Account + ":secret:" + name
 }
+
+// partition is the part of AWS that the account is in, as ARNs name it.
+func (f *Fake) partition() string { return partition.Of(f.config.Region) }
 
 // random returns n random letters and digits.
 func random(n int) string {

@@ -97,6 +97,7 @@ func TestARequestThatTheProtocolDoesNotHaveIsRefused(t *testing.T) {
 		{name: "nothing", op: "ListSecrets", body: "", want: "SerializationException"},
 		{name: "a name as another's", op: "CreateSecret", body: `{"Name":"rds!x"}`, want: "ValidationException"},
 		{name: "no ARN", op: "DescribeSecret", body: `{"SecretId":"arn:aws:s3:::x"}`, want: "ValidationException"},
+		{name: "an ARN of another partition", op: "DescribeSecret", body: `{"SecretId":"arn:aws-cn:secretsmanager:eu-west-1:123456789012:secret:x"}`, want: "ValidationException"},
 		{name: "no tags", op: "TagResource", body: `{"SecretId":"x"}`, want: "ValidationException"},
 		{name: "no tag keys", op: "UntagResource", body: `{"SecretId":"x"}`, want: "ValidationException"},
 		{name: "no label", op: "UpdateSecretVersionStage", body: `{"SecretId":"x"}`, want: "ResourceNotFoundException"},
