@@ -4,10 +4,10 @@ package moto
 
 import (
 	"bytes"
-	"context"
-	"net"
 	"net/http"
 	"os/exec"
+	"regexp"
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,42 +18,44 @@ import (
 // things.
 const patience = time.Minute
 
-// Start starts moto and returns its endpoint. It is stopped at the end of the test.
-// Where moto_server is not on PATH the test ends by [component.Missing].
+// Start starts moto and returns its endpoint, which no other test has: the system
+// gives moto a free port. It is stopped at the end of the test; on Linux, whatever
+// ends the test. Where moto_server is not on PATH the test ends by
+// [component.Missing].
 func Start(t testing.TB) string {
 	t.Helper()
 	program := component.Command(t, "moto", "moto_server")
-	address := free(t)
-	var output bytes.Buffer
-	cmd := exec.Command(program, "-H", "127.0.0.1", "-p", port(t, address))
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("moto: %v", err)
-	}
-	ended := make(chan struct{})
+	said := &output{endpoint: make(chan string, 1)}
+	cmd := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = dieWithUs()
+	started, ended := make(chan error), make(chan struct{})
 	go func() {
 		defer close(ended)
-		cmd.Wait() // it is killed in the end
+		runtime.LockOSThread() // "with us" means with the thread that started it
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait() // it is killed in the end
+		}
 	}()
+	if err := <-started; err != nil {
+		t.Fatalf("moto: %v", err)
+	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-ended
 	})
-	endpoint := "http://" + address
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for !answers(ctx, endpoint) {
-		select {
-		case <-ended:
-			t.Fatalf("moto ended before it answered:\n%s", output.String())
-		case <-ctx.Done():
-			t.Fatalf("moto did not answer within %v", patience)
-		case <-poll.C:
-		}
+	select {
+	case endpoint := <-said.endpoint:
+		return endpoint
+	case <-ended:
+		t.Fatalf("moto ended before it listened:\n%s", said.text.String())
+	case <-time.After(patience):
+		t.Fatalf("moto did not listen within %v", patience)
 	}
-	return endpoint
+	return ""
 }
 
 // Reset empties a moto that [Start] started.
@@ -69,36 +71,24 @@ func Reset(t testing.TB, endpoint string) {
 	}
 }
 
-func answers(ctx context.Context, endpoint string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/moto-api/data.json", nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	response.Body.Close()
-	return response.StatusCode == http.StatusOK
+// output is what moto says. It says where it listens once it does.
+type output struct {
+	text     bytes.Buffer
+	endpoint chan string
+	told     bool
 }
 
-// free is an address that nobody listens at. Another may take it before moto does;
-// then moto ends, and says so.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+var listening = regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)[^0-9]`)
 
-func port(t testing.TB, address string) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	if o.told {
+		return len(b), nil // a line a request, which nobody reads
 	}
-	return port
+	o.text.Write(b)
+	if m := listening.FindSubmatch(o.text.Bytes()); m != nil {
+		o.told = true
+		o.endpoint <- string(m[1])
+	}
+	return len(b), nil
 }
