@@ -57,6 +57,18 @@ func TestTheLogHasEveryCallAndNoValue(t *testing.T) {
 	}
 }
 
+func TestTheLogHasNoValueUnderANameThatIsAlmostRight(t *testing.T) {
+	a := newAccount(t, awssmtest.Config{})
+	value := randomHex(8)
+	if code := a.send("CreateSecret", `{"Name":"x","secretString":"`+value+`"}`, a.Now(), nil, nil).code; code != "SerializationException" {
+		t.Errorf("it answers %s", code)
+	}
+	log := a.fake.Calls()
+	if len(log) != 1 || log[0].Field("Name") != "x" || strings.Contains(string(marshal(t, log)), value) {
+		t.Errorf("%+v", log)
+	}
+}
+
 func TestACallGoesWrongInTheWayThatIsChosenForIt(t *testing.T) {
 	for _, c := range []struct {
 		fault  awssmtest.Fault

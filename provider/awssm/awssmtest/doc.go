@@ -27,7 +27,8 @@
 // # What is checked
 //
 // The fake is stricter than AWS where that finds mistakes: it refuses fields that
-// it does not know, another content type, and headers of AWS that are not signed.
+// it does not know, at any depth, that are there twice or in another case, text that
+// is not UTF-8, another content type, and headers of AWS that are not signed.
 // It checks the scope and the age of a signature, five minutes, but not the
 // signature: it knows no secret keys.
 //

@@ -65,7 +65,9 @@ type landing struct {
 	window bool // it is the end of a recovery window
 }
 
-// New returns an account with no secrets, in which everybody may do everything.
+// New returns an account with no secrets, in which everybody may do everything. It
+// panics if Quota has an operation that is not modelled, or has one twice: that
+// quota would limit nothing, and no test would tell.
 func New(c Config) *Fake {
 	if c.Account == "" {
 		c.Account = "123456789012"

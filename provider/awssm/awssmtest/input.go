@@ -1,7 +1,6 @@
 package awssmtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -39,6 +38,12 @@ type filter struct {
 	Values []string
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *filter) UnmarshalJSON(b []byte) error {
+	type plain filter
+	return strict(b, (*plain)(f), "Key", "Values")
+}
+
 // operations are those that are modelled, with their fields. The API has more of
 // both, of rotation, replication and resource policies.
 var operations = map[string]string{
@@ -57,22 +62,21 @@ var operations = map[string]string{
 }
 
 // decode reads the fields of an operation. AWS overlooks what it does not know; the
-// fake refuses it, so that no test passes by a field that nothing heeds.
+// fake refuses it, so that no test passes by a field that nothing heeds. What is
+// wrong it says by names alone: the rest may be a value.
 func decode(body []byte, fields string, in *input) *refusal {
-	malformed := refuse("SerializationException", "The request is no JSON object of the right types")
-	var given map[string]json.RawMessage
-	if json.Unmarshal(body, &given) != nil || given == nil {
+	malformed := refuse("SerializationException", "The request is no JSON object of the right types, with each field once")
+	given, err := members(body)
+	if err != nil {
 		return malformed
 	}
 	known := strings.Fields(fields)
-	for name := range given {
-		if !slices.Contains(known, name) {
-			return refuse("SerializationException", "The field %q is unknown to this operation, or not modelled", name)
+	for _, m := range given {
+		if !slices.Contains(known, m.name) {
+			return refuse("SerializationException", "The field %q is unknown to this operation, or not modelled", m.name)
 		}
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if d.Decode(in) != nil {
+	if json.Unmarshal(body, in) != nil {
 		return malformed
 	}
 	return nil

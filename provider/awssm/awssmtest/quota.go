@@ -33,9 +33,12 @@ type bucket struct {
 
 func newBuckets(quota map[string]float64) map[string]*bucket {
 	buckets := map[string]*bucket{}
-	for operations, rate := range quota {
+	for joint, rate := range quota {
 		b := &bucket{rate: rate, level: max(rate, 1)}
-		for op := range strings.SplitSeq(operations, "+") {
+		for op := range strings.SplitSeq(joint, "+") {
+			if _, known := operations[op]; !known || buckets[op] != nil {
+				panic("awssmtest: a quota of " + op + ", which is no operation, is not modelled, or has one")
+			}
 			buckets[op] = b
 		}
 	}

@@ -181,6 +181,11 @@ func (in *input) page(op string) *refusal {
 			return constraint("secretIdList", "Member must have length between 1 and 20")
 		}
 	}
+	for _, id := range in.SecretIdList {
+		if wrong := long("secretIdList", &id, 1, 2048); wrong != nil {
+			return wrong
+		}
+	}
 	if n := in.MaxResults; n != nil && (*n < 1 || *n > largest) {
 		return constraint("maxResults", "Member must have value between 1 and "+strconv.Itoa(largest))
 	}

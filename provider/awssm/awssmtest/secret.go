@@ -109,6 +109,12 @@ type version struct {
 // tag is a tag on the wire.
 type tag struct{ Key, Value string }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *tag) UnmarshalJSON(b []byte) error {
+	type plain tag
+	return strict(b, (*plain)(t), "Key", "Value")
+}
+
 // clone returns a copy to change.
 func (s *secret) clone() *secret {
 	c := *s

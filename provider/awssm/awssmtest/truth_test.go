@@ -211,3 +211,20 @@ func TestAnAccountHoldsNoMoreSecretsThanItMay(t *testing.T) {
 		t.Errorf("another after a delete: %s", code)
 	}
 }
+
+func TestAQuotaThatWouldLimitNothingIsNotTaken(t *testing.T) {
+	for _, quota := range []map[string]float64{
+		{"ListSecret": 1}, {"RotateSecret": 1}, {"listSecrets": 1}, {"": 1},
+		{"ListSecrets+": 1}, {"TagResource+UntagSecret": 1},
+		{"ListSecrets": 1, "ListSecrets+DescribeSecret": 1}, {"ListSecrets+ListSecrets": 1},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("taken: %v", quota)
+				}
+			}()
+			awssmtest.New(awssmtest.Config{Quota: quota})
+		}()
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -122,8 +123,9 @@ func (f *Fake) arrive(r *http.Request, body []byte) (Call, input, *refusal) {
 	c.Op = op
 	// Never a value, and nothing of what may be one: the log is for the eyes of a test.
 	if json.Unmarshal(body, &c.Fields) == nil {
-		delete(c.Fields, "SecretString")
-		delete(c.Fields, "SecretBinary")
+		maps.DeleteFunc(c.Fields, func(name string, _ any) bool { // in any case, though other cases are refused
+			return strings.EqualFold(name, "SecretString") || strings.EqualFold(name, "SecretBinary")
+		})
 	}
 	switch {
 	case r.Method != http.MethodPost || r.URL.Path != "/" && r.URL.Path != "" || r.URL.RawQuery != "":
