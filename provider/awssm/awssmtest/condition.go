@@ -2,6 +2,7 @@ package awssmtest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,10 +11,11 @@ import (
 // condition is one test of a statement: the values of a key, by an operator.
 type condition struct {
 	test     func(have, want string) bool
-	negative bool   // of the operators that begin with Not: none may match
-	null     bool   // of Null: whether the key is there at all
-	lenient  bool   // IfExists: true of a key that is not there
-	set      string // "ForAllValues", "ForAnyValue", or "" for a key with one value
+	wants    func(want string) bool // what may be wanted of it; nil: anything
+	negative bool                   // of the operators that begin with Not: none may match
+	null     bool                   // of Null: whether the key is there at all
+	lenient  bool                   // IfExists: true of a key that is not there
+	set      string                 // "ForAllValues", "ForAnyValue", or "" for a key with one value
 	key      string
 	want     []string
 }
@@ -25,16 +27,16 @@ var operators = map[string]condition{
 	"StringEqualsIgnoreCase":   {test: strings.EqualFold},
 	"StringLike":               {test: isLike},
 	"StringNotLike":            {test: isLike, negative: true},
-	"ArnLike":                  {test: isLike},
-	"ArnEquals":                {test: isLike},
-	"Bool":                     {test: strings.EqualFold},
-	"Null":                     {null: true},
-	"NumericEquals":            {test: numeric(func(a, b float64) bool { return a == b })},
-	"NumericNotEquals":         {test: numeric(func(a, b float64) bool { return a == b }), negative: true},
-	"NumericLessThan":          {test: numeric(func(a, b float64) bool { return a < b })},
-	"NumericLessThanEquals":    {test: numeric(func(a, b float64) bool { return a <= b })},
-	"NumericGreaterThan":       {test: numeric(func(a, b float64) bool { return a > b })},
-	"NumericGreaterThanEquals": {test: numeric(func(a, b float64) bool { return a >= b })},
+	"ArnLike":                  {test: isLikeARN, wants: sixParts},
+	"ArnEquals":                {test: isLikeARN, wants: sixParts},
+	"Bool":                     {test: strings.EqualFold, wants: isBool},
+	"Null":                     {null: true, wants: isBool},
+	"NumericEquals":            {test: numeric(func(a, b float64) bool { return a == b }), wants: isNumber},
+	"NumericNotEquals":         {test: numeric(func(a, b float64) bool { return a == b }), wants: isNumber, negative: true},
+	"NumericLessThan":          {test: numeric(func(a, b float64) bool { return a < b }), wants: isNumber},
+	"NumericLessThanEquals":    {test: numeric(func(a, b float64) bool { return a <= b }), wants: isNumber},
+	"NumericGreaterThan":       {test: numeric(func(a, b float64) bool { return a > b }), wants: isNumber},
+	"NumericGreaterThanEquals": {test: numeric(func(a, b float64) bool { return a >= b }), wants: isNumber},
 }
 
 // conditionKeys are the keys that the fake knows the values of; those with a slash
@@ -48,6 +50,23 @@ var conditionKeys = []string{
 
 func equal(have, want string) bool  { return have == want }
 func isLike(have, want string) bool { return like(want, have) }
+
+// isLikeARN matches each of the six parts of an ARN by itself: no wildcard reaches
+// across a colon, but within the last (reference_policies_elements_condition_operators).
+func isLikeARN(have, want string) bool {
+	h, w := strings.SplitN(have, ":", 6), strings.SplitN(want, ":", 6)
+	return len(h) == 6 && slices.EqualFunc(h, w, isLike)
+}
+
+func sixParts(want string) bool { return strings.Count(want, ":") >= 5 }
+
+func isBool(want string) bool {
+	return strings.EqualFold(want, "true") || strings.EqualFold(want, "false")
+}
+
+var number = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+
+func isNumber(want string) bool { return number.MatchString(want) }
 
 func numeric(compare func(a, b float64) bool) func(have, want string) bool {
 	return func(have, want string) bool {
@@ -64,7 +83,7 @@ func newCondition(operator, key string, want []string) (condition, error) {
 	}
 	name, lenient := strings.CutSuffix(name, "IfExists")
 	c, known := operators[name]
-	if !known || has && set != "ForAllValues" && set != "ForAnyValue" {
+	if !known || has && set != "ForAllValues" && set != "ForAnyValue" || c.null && (has || lenient) {
 		return c, fmt.Errorf("the operator %s is none of IAM's, or not modelled", operator)
 	}
 	c.lenient, c.set, c.key, c.want = lenient, set, canonical(key), want
@@ -83,18 +102,17 @@ func newCondition(operator, key string, want []string) (condition, error) {
 	case len(want) == 0:
 		return c, fmt.Errorf("the condition on %s has no value", key)
 	}
+	for _, w := range want {
+		if c.wants != nil && !c.wants(w) {
+			return c, fmt.Errorf("%s can't compare %s with %q", operator, key, w)
+		}
+	}
 	return c, nil
 }
 
-// canonical is a condition key in the case of which IAM takes no notice; the key of
-// a tag keeps its own.
-func canonical(key string) string {
-	name, tag, has := strings.Cut(key, "/")
-	if !has {
-		return strings.ToLower(name)
-	}
-	return strings.ToLower(name) + "/" + tag
-}
+// canonical is a condition key in the case of which IAM takes no notice; nor of the
+// case of the key of a tag in it (access_tags, reference_policies_condition-keys).
+func canonical(key string) string { return strings.ToLower(key) }
 
 // facts are the values of the condition keys of a call. A key that is not there has
 // none.
@@ -102,7 +120,7 @@ type facts map[string][]string
 
 func (o *operation) facts(s *secret) facts {
 	in, known := o.in, facts{}
-	add := func(key string, values ...string) { known[canonical(key)] = values }
+	add := func(key string, values ...string) { known[canonical(key)] = append(known[canonical(key)], values...) }
 	for key, value := range map[string]*string{
 		"secretsmanager:Name":         in.Name,
 		"secretsmanager:Description":  in.Description,
@@ -145,13 +163,14 @@ func (f facts) meet(all []condition) bool {
 
 // met follows the IAM user guide: several values wanted are alternatives, of a
 // negative operator all are excluded; a key that is not there fails a positive
-// operator and meets a negative one, and meets ForAllValues.
+// operator and meets a negative one, but fails ForAnyValue and meets ForAllValues,
+// and meets whatever ends in IfExists.
 func (c condition) met(have []string) bool {
 	if c.null {
 		return slices.ContainsFunc(c.want, func(w string) bool { return strings.EqualFold(w, strconv.FormatBool(len(have) == 0)) })
 	}
 	if len(have) == 0 {
-		return c.set == "ForAllValues" || c.set == "" && (c.negative || c.lenient)
+		return c.lenient || c.set == "ForAllValues" || c.set == "" && c.negative
 	}
 	one := func(h string) bool {
 		return c.negative != slices.ContainsFunc(c.want, func(w string) bool { return c.test(h, w) })

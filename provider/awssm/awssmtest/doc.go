@@ -40,6 +40,9 @@
 // ForceDeleteWithoutRecovery, RecoveryWindowInDays, VersionId, VersionStage and
 // ResourceTag/x, aws:ResourceTag/x, aws:RequestTag/x and aws:TagKeys. A create is
 // evaluated against the ARN without its six characters, which nobody knows before.
+// The case of a key does not matter, nor does that of the tag's key in it; the parts
+// of an ARN are matched each by itself. Of two tags whose keys differ by their case
+// alone, both have to match: IAM does not say what it does.
 //
 // # What is not
 //

@@ -1,9 +1,6 @@
 package awssmtest
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -14,7 +11,8 @@ import (
 //
 // What the fake does not evaluate is an error, not overlooked: NotAction,
 // NotResource, policy variables, other condition operators and keys than those in
-// the package doc.
+// the package doc. So is what IAM would not take: an element that is there twice or
+// in another case, a value that its operator can't compare.
 func (f *Fake) Allow(accessKey string, policies ...string) error {
 	statements := []statement{}
 	for _, text := range policies {
@@ -28,101 +26,6 @@ func (f *Fake) Allow(accessKey string, policies ...string) error {
 	defer f.mu.Unlock()
 	f.policies[accessKey] = statements
 	return nil
-}
-
-// statement is one of a policy.
-type statement struct {
-	deny       bool
-	actions    []string
-	resources  []string
-	conditions []condition
-}
-
-// texts is a JSON string, or a list of them.
-type texts []string
-
-// UnmarshalJSON implements json.Unmarshaler. As IAM does, it takes booleans and
-// numbers for texts.
-func (t *texts) UnmarshalJSON(b []byte) error {
-	var many []json.RawMessage
-	if json.Unmarshal(b, &many) != nil {
-		many = []json.RawMessage{b}
-	}
-	*t = texts{}
-	for _, one := range many {
-		var value any
-		d := json.NewDecoder(bytes.NewReader(one))
-		d.UseNumber()
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		switch value := value.(type) {
-		case string, bool, json.Number:
-			*t = append(*t, fmt.Sprint(value))
-		default:
-			return errors.New("neither a string nor a list of strings")
-		}
-	}
-	return nil
-}
-
-func parsePolicy(text string) ([]statement, error) {
-	type written struct {
-		Sid, Effect      string
-		Action, Resource texts
-		Condition        map[string]map[string]texts
-	}
-	var document struct {
-		Version, Id string
-		Statement   json.RawMessage
-	}
-	strict := func(b []byte, to any) error {
-		d := json.NewDecoder(bytes.NewReader(b))
-		d.DisallowUnknownFields()
-		return d.Decode(to)
-	}
-	if err := strict([]byte(text), &document); err != nil {
-		return nil, err
-	}
-	if v := document.Version; v != "2012-10-17" && v != "2008-10-17" && v != "" {
-		return nil, fmt.Errorf("no Version of a policy: %q", v)
-	}
-	many := []written{{}}
-	err := strict(document.Statement, &many[0])
-	if err != nil {
-		err = strict(document.Statement, &many)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("its Statement: %w", err)
-	}
-	var statements []statement
-	for i, w := range many {
-		s := statement{deny: w.Effect == "Deny", actions: w.Action, resources: w.Resource}
-		switch {
-		case w.Effect != "Allow" && w.Effect != "Deny":
-			return nil, fmt.Errorf("statement %d: Effect is neither Allow nor Deny", i+1)
-		case len(w.Action) == 0 || len(w.Resource) == 0:
-			return nil, fmt.Errorf("statement %d: Action or Resource is missing", i+1)
-		case strings.Contains(strings.Join(w.Resource, " "), "${"):
-			return nil, fmt.Errorf("statement %d: policy variables are not modelled", i+1)
-		}
-		for _, r := range w.Resource {
-			if r != "*" && !strings.HasPrefix(r, "arn:") {
-				return nil, fmt.Errorf("statement %d: no ARN: %q", i+1, r)
-			}
-		}
-		for operator, tests := range w.Condition {
-			for key, values := range tests {
-				c, err := newCondition(operator, key, values)
-				if err != nil {
-					return nil, fmt.Errorf("statement %d: %w", i+1, err)
-				}
-				s.conditions = append(s.conditions, c)
-			}
-		}
-		statements = append(statements, s)
-	}
-	return statements, nil
 }
 
 // Why access is denied, in AWS's words.
