@@ -150,14 +150,23 @@ func TestNothingIsLeftHoweverTheCommandEnds(t *testing.T) {
 	}
 }
 
-func TestAValueThatIsTooShortToBeMaskedIsTold(t *testing.T) {
+func TestAValueThatIsTooShortToBeMaskedIsToldAndNotPrinted(t *testing.T) {
 	t.Parallel()
-	cmd, tmp := awsbatch(t, "-secret", "TOKEN="+write(t, []byte("x")))
-	code, stdout, stderr := outcome(t, cmd)
-	if code != 0 || !strings.Contains(stdout, "TOKEN is too short to be masked") || !strings.Contains(stdout, "TOKEN=x\n") {
-		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	long := write(t, hostile())
+	for _, value := range []string{"~", "~~~"} {
+		for _, args := range [][]string{nil, {"-secret", "LONG=" + long}, {"--", "sh", "-c", "echo $TOKEN"}} {
+			cmd, tmp := awsbatch(t, append([]string{"-secret", "TOKEN=" + write(t, []byte(value))}, args...)...)
+			code, stdout, stderr := outcome(t, cmd)
+			if code != 0 || !strings.Contains(stdout+stderr, "TOKEN is too short to be masked") {
+				t.Errorf("%d bytes, %v: it ended with %d\n%s%s", len(value), args, code, stdout, stderr)
+			}
+			// A command of the user's prints what it likes.
+			if printed := strings.Contains(stdout, value); printed != (len(args) > 2) || strings.Contains(stdout, "LONG=[secret:LONG]") != (len(args) == 2) {
+				t.Errorf("%d bytes, %v: it prints\n%s", len(value), args, stdout)
+			}
+			empty(t, tmp)
+		}
 	}
-	empty(t, tmp)
 }
 
 func TestAJobThatHasOtherBytesFailsTheStory(t *testing.T) {

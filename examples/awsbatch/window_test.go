@@ -46,6 +46,34 @@ func TestAValueThatCameThroughIsNoticedInAnyPieces(t *testing.T) {
 	}
 }
 
+func TestAWindowOnShortValuesAlonePassesEverything(t *testing.T) {
+	t.Parallel()
+	name, err := secrets.ParseName("TOKEN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := secrets.NewValue([]byte("abc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[secrets.Name]secrets.Value{name: value}
+	redactor, err := redact.New(values, redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := (&play{values: cabinet{workspace: values}}).window(redactor)
+	var passed strings.Builder
+	to := seen.on(&passed)
+	for _, piece := range []string{"a", "", "bcabc"} {
+		if _, err := io.WriteString(to, piece); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := seen.err(); err != nil || passed.String() != "abcabc" {
+		t.Errorf("%q passed (%v)", passed.String(), err)
+	}
+}
+
 func TestThePriceIsAsAWSPublishesIt(t *testing.T) {
 	t.Parallel()
 	kept, called := price(1, 730)
