@@ -4,7 +4,9 @@
 //	awsbatch
 //
 // needs nothing: it plays on this project's fake of Secrets Manager, and tells what
-// it does as it goes.
+// it does as it goes. But where ~/.aws or AWS_* is configured this uses that account:
+// the first line says which account, Region and endpoint. A configuration that is not
+// whole is an error, and never ends on the fake.
 //
 //	awsbatch [-layout secrets|map] [-secret NAME=FILE]... [-hours N] [-account ID]
 //	         [-role ARN] [-policies] [-dir DIR] [-wait] [-- COMMAND ARG...]
@@ -12,7 +14,8 @@
 // stores the content of each FILE ("-" for standard input) in place of the story's
 // random secrets, and runs COMMAND in place of its script: with the values in the
 // environment, what it prints masked, and its exit status at the end. The story is
-// told on standard error then.
+// told on standard error then. The exit status is that of a built program: go run
+// ends with 1 whatever it was.
 //
 // With the SDK's ordinary configuration, from the environment or profile files, it
 // runs unchanged on AWS or on an emulator:

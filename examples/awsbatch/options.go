@@ -37,6 +37,7 @@ func parse(args []string) (options, error) {
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: awsbatch [FLAG]... [-- COMMAND ARG...]")
 		fmt.Fprintln(flags.Output(), "Without arguments it plays the story of a run on AWS Batch.")
+		fmt.Fprintln(flags.Output(), "Where ~/.aws or AWS_* is configured this uses that account; else a fake.")
 		flags.PrintDefaults()
 	}
 	// Package flag would quote what it refuses: our own rules are applied later.
