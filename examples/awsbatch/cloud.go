@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -17,6 +17,10 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
 )
+
+// callTime is what one call of AWS may take: an endpoint that accepts connections and
+// never answers must not hold the launcher for ever.
+const callTime = 10 * time.Second
 
 // cloud is the Secrets Manager that the run's secrets go to.
 type cloud struct {
@@ -31,7 +35,9 @@ type cloud struct {
 func reach(ctx context.Context, asked string) (*cloud, error) {
 	// Where nothing is configured the SDK would ask the metadata service of EC2, and
 	// wait for it where there is none: only if the environment says so.
-	var options []func(*config.LoadOptions) error
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTime)),
+	}
 	metadata := os.Getenv("AWS_EC2_METADATA_DISABLED") == "false"
 	if !metadata {
 		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
@@ -47,7 +53,14 @@ func reach(ctx context.Context, asked string) (*cloud, error) {
 	}
 	client := secretsmanager.NewFromConfig(cfg)
 	endpoint := aws.ToString(client.Options().BaseEndpoint)
-	if endpoint == "" && !metadata && !credentialsNamed(cfg) {
+	if !metadata && !credentialsNamed(cfg) {
+		what := half()
+		if what == "" && endpoint != "" {
+			what = "an endpoint"
+		}
+		if what != "" {
+			return nil, &wrongInput{what + " is there, but no AWS credentials are: " + mend}
+		}
 		return fake(asked, cfg.Region), nil
 	}
 	if cfg.Region == "" {
@@ -58,7 +71,7 @@ func reach(ctx context.Context, asked string) (*cloud, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &wrongInput{"no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile that has some and is signed in"}
+		return nil, &wrongInput{"no AWS credentials: " + mend}
 	}
 	c := &cloud{launcher: client, job: client, region: cfg.Region, what: "endpoint " + endpoint}
 	if endpoint == "" {
@@ -75,22 +88,24 @@ func reach(ctx context.Context, asked string) (*cloud, error) {
 	return c, err
 }
 
+// mend is what to do where credentials are missing.
+const mend = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile that has some and is signed in"
+
 // credentialsNamed reports whether the configuration names credentials, be they good
 // or not: a profile that has expired must not end in a play on the fake.
 func credentialsNamed(cfg aws.Config) bool {
-	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
-		if os.Getenv(name) != "" {
-			return true
-		}
+	known, ok := cfg.Credentials.(aws.CredentialProviderSource)
+	if !ok {
+		return cfg.Credentials != nil
 	}
 	// What the SDK falls back to when nothing else is there is EC2's metadata.
-	known, ok := cfg.Credentials.(aws.CredentialProviderSource)
-	return ok && !slices.Contains(known.ProviderSources(), aws.CredentialSourceIMDS)
+	sources := known.ProviderSources()
+	return len(sources) > 0 && sources[0] != aws.CredentialSourceIMDS
 }
 
 // askSTS answers the account of the credentials.
 func askSTS(ctx context.Context, cfg aws.Config) (string, error) {
-	in, cancel := context.WithTimeout(ctx, 10*time.Second)
+	in, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(in, nil)
 	var answered smithy.APIError

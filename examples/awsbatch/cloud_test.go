@@ -158,9 +158,20 @@ func TestAConfigurationThatIsNotWholeNeverEndsOnTheFake(t *testing.T) {
 		code int
 		says string
 	}{
-		{"half a key", []string{"AWS_ACCESS_KEY_ID=key", "AWS_REGION=eu-west-1"}, 2, "no AWS credentials"},
+		{"half a key", []string{"AWS_ACCESS_KEY_ID=key", "AWS_REGION=eu-west-1"}, 2, "AWS_ACCESS_KEY_ID is there, but no AWS credentials are"},
+		{"the other half", []string{"AWS_SECRET_ACCESS_KEY=key"}, 2, "AWS_SECRET_ACCESS_KEY is there, but no"},
+		{"a session alone", []string{"AWS_SESSION_TOKEN=key"}, 2, "AWS_SESSION_TOKEN is there, but no"},
+		{"a role alone", []string{"AWS_ROLE_ARN=arn:aws:iam::123456789012:role/ecs"}, 2, "AWS_ROLE_ARN is there, but no"},
+		{"an account alone", []string{"AWS_ACCOUNT_ID=123456789012"}, 2, "AWS_ACCOUNT_ID is there, but no"},
+		{"another default profile that is not there", []string{"AWS_DEFAULT_PROFILE=nobody"}, 2, "AWS_DEFAULT_PROFILE"},
+		{"a credentials file that is not there", []string{"AWS_SHARED_CREDENTIALS_FILE=" + t.TempDir() + "/none"}, 2, "AWS_SHARED_CREDENTIALS_FILE is there, but no"},
+		{"a config file that is not there", []string{"AWS_CONFIG_FILE=" + t.TempDir() + "/none"}, 2, "AWS_CONFIG_FILE is there, but no"},
+		{"a credentials file of another profile", []string{"AWS_SHARED_CREDENTIALS_FILE=" + write(t, []byte("[work]\naws_access_key_id = key\naws_secret_access_key = key\n"))}, 2, "AWS_SHARED_CREDENTIALS_FILE is there, but no"},
+		{"a config file of another profile", []string{"AWS_CONFIG_FILE=" + write(t, []byte("[profile work]\nregion = eu-west-1\n"))}, 2, "AWS_CONFIG_FILE is there, but no"},
+		{"an endpoint in a file alone", []string{"AWS_CONFIG_FILE=" + write(t, []byte("[default]\nendpoint_url = http://127.0.0.1:1\n"))}, 2, "AWS_CONFIG_FILE is there, but no"},
+		{"the endpoint of another service", []string{"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1"}, 2, "AWS_ENDPOINT_URL_STS is there, but no"},
 		{"no Region", []string{"AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=key"}, 2, "AWS_REGION: must be set"},
-		{"an endpoint alone", []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=eu-west-1"}, 2, "no AWS credentials"},
+		{"an endpoint alone", []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=eu-west-1"}, 2, "AWS_ENDPOINT_URL is there, but no AWS credentials are"},
 		{"a profile that is not there", []string{"AWS_PROFILE=nobody"}, 2, "AWS_PROFILE: must name a profile"},
 		{"no Region of AWS", []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=here", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=key", "AWS_ACCOUNT_ID=123456789012"}, 2, "region: must be the name of a Region"},
 		{"STS refuses", []string{"AWS_ENDPOINT_URL=" + refuses.URL, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=key"}, 2, "STS refuses to tell: give -account"},
