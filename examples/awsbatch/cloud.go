@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -136,6 +137,11 @@ func fake(account, region string) *cloud {
 		// Nothing is late there, so that the proof needs no 16 minutes.
 		horizon: time.Second,
 	}
+}
+
+// place tells this Secrets Manager from any other.
+func (c *cloud) place() string {
+	return fmt.Sprintf("%s; account %s, Region %s", c.what, c.account, c.region)
 }
 
 // driver returns the driver for this cloud.

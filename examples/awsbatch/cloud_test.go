@@ -5,7 +5,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +127,11 @@ func due(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(t.Context(), dir, d)
+	place, err := os.ReadFile(filepath.Join(dir, "place"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := open(t.Context(), dir, string(place), d)
 	if err != nil {
 		t.Fatal(err)
 	}

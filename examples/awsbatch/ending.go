@@ -77,8 +77,12 @@ func hopeless(r stage.Receipt) bool {
 }
 
 func (p *play) receipt(r stage.Receipt) {
+	p.say("receipt of %s, %s: %s", p.run, r.Run.Outcome, cmp.Or(counted(r.Rows), "nothing was staged"))
+}
+
+func counted(rows []stage.Row) string {
 	count := map[stage.State]int{}
-	for _, row := range r.Rows {
+	for _, row := range rows {
 		count[row.State]++
 	}
 	var parts []string
@@ -87,10 +91,22 @@ func (p *play) receipt(r stage.Receipt) {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
 		}
 	}
-	if len(parts) == 0 {
-		parts = []string{"nothing was staged"}
+	return strings.Join(parts, ", ")
+}
+
+// earlier tells what is not yet gone of runs of earlier calls with the same directory.
+func (p *play) earlier(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	rows, err := p.house.others(ctx, p.run)
+	if len(rows) == 0 {
+		return err
 	}
-	p.say("receipt of %s, %s: %s", p.run, r.Run.Outcome, strings.Join(parts, ", "))
+	p.say("of earlier runs in this directory: %s", counted(rows))
+	if !removed(stage.Receipt{Rows: rows}) {
+		err = errors.Join(err, fmt.Errorf("of earlier runs something is still at AWS: %s", counted(rows)))
+	}
+	return err
 }
 
 // until sweeps as a host does, on a ticker, until the receipt is as wished or the

@@ -12,6 +12,7 @@ import (
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/crypto"
 	"github.com/pipesecrets/pipesecrets/provider"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/sqlstore"
@@ -39,8 +40,9 @@ type house struct {
 	service *pipesecrets.Service
 }
 
-// open makes the house, or enters the one that is there.
-func open(ctx context.Context, dir string, driver provider.Provider) (_ *house, err error) {
+// open makes the house, or enters the one that is there, if its secrets are at the
+// same place.
+func open(ctx context.Context, dir, place string, driver provider.Provider) (_ *house, err error) {
 	for _, d := range []string{"db", "kek"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, errors.New("the state's directory can't be made")
@@ -59,6 +61,9 @@ func open(ctx context.Context, dir string, driver provider.Provider) (_ *house, 
 		return nil, errors.New("another awsbatch uses this directory")
 	}
 	database := filepath.Join(dir, "db", "pipesecrets.db")
+	if err = placed(filepath.Join(dir, "place"), place, database); err != nil {
+		return nil, err
+	}
 	if h.backend, err = sqlite.Open(ctx, database); err != nil {
 		return nil, err
 	}
@@ -75,6 +80,40 @@ func open(ctx context.Context, dir string, driver provider.Provider) (_ *house, 
 		Need:  time.Second,
 	})
 	return h, err
+}
+
+// placed notes where the house's secrets are before there is a database, and refuses
+// another place from then on: a sweep would look for them where they never were, find
+// nothing, and take that for the proof that they are gone.
+func placed(file, place, database string) error {
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = f.WriteString(place)
+			err = errors.Join(err, f.Sync(), f.Close())
+		}
+		if err != nil {
+			return errors.New("the state's place can't be noted")
+		}
+		return nil
+	}
+	if noted, err := os.ReadFile(file); err != nil || string(noted) != place {
+		return &wrongInput{"-dir: the directory's secrets are at another endpoint, account or Region than is configured now: give this one a directory of its own"}
+	}
+	return nil
+}
+
+// others answers the states of what is not over in the ledger, but for one run.
+func (h *house) others(ctx context.Context, run secrets.RunID) (left []stage.Row, err error) {
+	ids, err := h.backend.Due(ctx, time.Now().AddDate(100, 0, 0), 1000)
+	for _, id := range ids {
+		if id == run {
+			continue
+		}
+		receipt, failed := h.service.Receipt(ctx, operator, id)
+		left, err = append(left, receipt.Left()...), errors.Join(err, failed)
+	}
+	return left, err
 }
 
 // unlock loads the keyring, and makes it and the key file at the first start.

@@ -24,9 +24,11 @@
 //
 // A launcher keeps its database, and its sweeps prove 16 minutes later that
 // nothing is left at AWS. So does this one with -dir; any call with the same DIR goes
-// on where an earlier one was killed. Without -dir the database is in a temporary
-// directory, and -wait waits for the proof; after a SIGKILL that directory stays,
-// and is what to give as DIR.
+// on where an earlier one was killed, and fails while something of an earlier run was
+// not removed. A DIR is for one endpoint, account and Region; the fake, which ends with
+// the program, takes none. Without -dir the database is in a temporary directory, and
+// -wait waits for the proof; after a SIGKILL that directory stays, and is what to give
+// as DIR.
 package main
 
 import (

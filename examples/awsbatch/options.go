@@ -78,7 +78,7 @@ func parse(args []string) (options, error) {
 		_, err := awssm.JobDefinition(nil, s)
 		return must(err == nil, "must be the ARN of an IAM role")
 	})
-	rule("dir", "keep the launcher's state in `DIR`, which is made if need be", func(s string) error {
+	rule("dir", "keep the launcher's state in `DIR`, which is made if need be, and is for one endpoint, account and Region", func(s string) error {
 		o.dir = s
 		return must(s != "", "must name a directory")
 	})

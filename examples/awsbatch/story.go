@@ -50,7 +50,10 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 	if p.cloud, err = reach(ctx, o.account); err != nil {
 		return 0, err
 	}
-	t.say("%s; account %s, Region %s", p.cloud.what, p.cloud.account, p.cloud.region)
+	t.say("%s", p.cloud.place())
+	if o.dir != "" && p.cloud.fake != nil {
+		return 0, &wrongInput{"-dir: nothing is configured, and the fake ends with this process: there is nothing to go on with"}
+	}
 	if p.driver, err = p.cloud.driver(o.layout); err != nil {
 		return 0, err
 	}
@@ -66,13 +69,13 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 	left := false
 	defer func() {
 		switch {
-		case left:
+		case left && p.cloud.fake == nil:
 			err = errors.Join(err, fmt.Errorf("what is left is known to the launcher's state: awsbatch -dir %s goes on with it", dir))
 		case o.dir == "":
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
-	if p.house, err = open(ctx, dir, p.driver); err != nil {
+	if p.house, err = open(ctx, dir, p.cloud.place(), p.driver); err != nil {
 		return 0, cause(ctx, err)
 	}
 	defer func() { err = errors.Join(err, p.house.close()) }()
@@ -83,7 +86,7 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 	}
 	status, err = p.launched(ctx)
 	left, failed := p.ended(ctx, status, err != nil)
-	return status, errors.Join(err, failed)
+	return status, errors.Join(err, failed, p.earlier(context.WithoutCancel(ctx)))
 }
 
 // cause answers err, or the signal that it came of.
