@@ -69,9 +69,6 @@ func reach(ctx context.Context, asked string) (*cloud, error) {
 	}
 	who, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
 		return nil, &wrongInput{"no AWS credentials: " + mend}
 	}
 	c := &cloud{launcher: client, job: client, region: cfg.Region, what: "endpoint " + endpoint}
@@ -113,8 +110,6 @@ func askSTS(ctx context.Context, cfg aws.Config) (string, error) {
 	switch {
 	case err == nil && account.MatchString(aws.ToString(who.Account)):
 		return *who.Account, nil
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
 	case errors.As(err, &answered):
 		return "", &wrongInput{"the account is not known, since STS refuses to tell: give -account, or other credentials"}
 	}

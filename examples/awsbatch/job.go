@@ -63,7 +63,7 @@ func (p *play) job(ctx context.Context, definition []byte, redactor *redact.Reda
 		return missing(err) > 0, err
 	})
 	if err != nil {
-		return 0, p.explained(err)
+		return 0, cause(ctx, p.explained(err))
 	}
 	p.read = references
 	// The credentials that the launcher has are none of the job's business.

@@ -53,8 +53,14 @@ func main() {
 	if len(o.command) > 0 {
 		t.out = os.Stderr // standard output is the command's
 	}
-	status, err := story(onSignal(context.Background()), o, t)
-	if failed := report(err); status == 0 {
+	ctx := onSignal(context.Background())
+	status, err := story(ctx, o, t)
+	failed := report(err)
+	var ended *signalled
+	if err != nil && errors.As(context.Cause(ctx), &ended) {
+		failed = ended.status() // whatever else came of it
+	}
+	if status == 0 {
 		status = failed
 	}
 	os.Exit(status)
@@ -81,7 +87,7 @@ func report(err error) int {
 	case errors.Is(err, errNoCommand):
 		return 127
 	case errors.As(err, &ended):
-		return 128 + int(ended.signal)
+		return ended.status()
 	case errors.As(err, &wrong), errors.Is(err, pipesecrets.ErrRefused):
 		return 2
 	}

@@ -13,6 +13,9 @@ type signalled struct{ signal syscall.Signal }
 
 func (s *signalled) Error() string { return fmt.Sprint("ended by a signal: ", s.signal) }
 
+// status is what a shell makes of a program that a signal ended.
+func (s *signalled) status() int { return 128 + int(s.signal) }
+
 // onSignal returns a context that a signal ends which asks the program to end, so
 // that it still completes its run. A write to a broken pipe becomes an error as any
 // other, instead of the end of the process; ignoring SIGPIPE would do so for the

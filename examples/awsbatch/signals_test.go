@@ -2,10 +2,15 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/pipesecrets/pipesecrets/provider/awssm"
+	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
 )
 
 func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
@@ -52,6 +57,50 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 			}
 			empty(t, tmp)
 		})
+	}
+}
+
+// signalling is a writer whose user hears a signal as it has written so many times.
+type signalling struct {
+	writes int
+	signal func()
+}
+
+func (s *signalling) Write(b []byte) (int, error) {
+	if s.writes--; s.writes == 0 {
+		s.signal()
+	}
+	return len(b), nil
+}
+
+func TestASignalBeforeAnythingIsStagedIsAllThatIsTold(t *testing.T) {
+	fake := awssmtest.New(awssmtest.Config{})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	tmp := t.TempDir()
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "key", "TMPDIR": tmp,
+	} {
+		t.Setenv(name, value)
+	}
+	const staged = 11 // the line that tells that it is
+	for line := range staged {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		hear := func() { cancel(&signalled{syscall.SIGTERM}) }
+		if line == 0 {
+			hear()
+		}
+		status, err := story(ctx, options{layout: awssm.PerSecret, hours: 4, account: "123456789012"}, teller{&signalling{line, hear}})
+		cancel(nil)
+		if status != 0 || err == nil || err.Error() != "ended by a signal: terminated" || report(err) != 143 {
+			t.Errorf("after line %d: it ended with %d: %v", line, status, err)
+		}
+		empty(t, tmp)
+	}
+	for _, call := range fake.Calls() {
+		if call.Op == "CreateSecret" {
+			t.Error("something was staged")
+		}
 	}
 }
 

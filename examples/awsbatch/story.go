@@ -43,8 +43,14 @@ type play struct {
 // story plays a run on AWS Batch, and returns the exit status of its command.
 func story(ctx context.Context, o options, t teller) (status int, err error) {
 	p := &play{teller: t, options: o}
+	launching := false
+	defer func() {
+		if err != nil && !launching { // nothing to tell beside the signal, if there was one
+			err = cause(ctx, err)
+		}
+	}()
 	if p.values, err = cast(o.values); err != nil {
-		return 1, err
+		return 0, err
 	}
 	defer p.values.destroy()
 	if p.cloud, err = reach(ctx, o.account); err != nil {
@@ -76,14 +82,15 @@ func story(ctx context.Context, o options, t teller) (status int, err error) {
 		}
 	}()
 	if p.house, err = open(ctx, dir, p.cloud.place(), p.driver); err != nil {
-		return 0, cause(ctx, err)
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, p.house.close()) }()
 	for _, scene := range []func(context.Context) error{p.sweep, p.stored, p.checked} {
 		if err := scene(ctx); err != nil {
-			return 0, cause(ctx, err)
+			return 0, err
 		}
 	}
+	launching = true
 	status, err = p.launched(ctx)
 	left, failed := p.ended(ctx, status, err != nil)
 	return status, errors.Join(err, failed, p.earlier(context.WithoutCancel(ctx)))
