@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
@@ -92,6 +93,45 @@ func TestAJobThatMayNotReadIsToldWhichPolicyIsMissing(t *testing.T) {
 		t.Errorf("%d secrets are left", n)
 	}
 	empty(t, tmp)
+}
+
+func TestALaunchThatIsForbiddenEndsWithoutWaitingForWhatNoTimeMends(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, actions, says string
+	}{
+		{"creating", `["secretsmanager:ListSecrets", "secretsmanager:DescribeSecret", "secretsmanager:DeleteSecret"]`, "create: forbidden"},
+		{"all but the sweep's list", `["secretsmanager:ListSecrets"]`, "something may still be at AWS: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			fake := awssmtest.New(awssmtest.Config{})
+			server := httptest.NewServer(fake)
+			defer server.Close()
+			if err := fake.Allow("key", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": `+c.actions+`, "Resource": "*"}]}`); err != nil {
+				t.Fatal(err)
+			}
+			cmd, _ := awsbatch(t, "-account", "123456789012")
+			began := time.Now()
+			code, stdout, stderr := outcome(t, configured(cmd, server.URL))
+			if code != 1 || !strings.Contains(stderr, c.says) || !strings.Contains(stderr, "(the launcher's policy is missing: see -policies)") {
+				t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+			}
+			if took := time.Since(began); took > time.Minute { // of the two that waiting would take
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestWhatIsStillThereAtTheEndIsSeen(t *testing.T) {
+	t.Parallel()
+	c := fake("", "")
+	c.fake.Plant(awssmtest.Secret{Name: "tower-r/TOKEN"}, []byte(rand.Text()))
+	p := &play{teller: teller{io.Discard}, cloud: c}
+	if err := p.looked(t.Context()); err == nil || err.Error() != "the fake still has 1 secret(s)" {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestOutputThatIsNotMaskedFailsTheRun(t *testing.T) {
