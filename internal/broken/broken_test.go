@@ -14,19 +14,21 @@ import (
 type edit struct{ file, old, new string }
 
 const (
-	staging  = "provider/stage/stage.go"
-	acting   = "provider/stage/actor.go"
-	remove   = "provider/stage/remove.go"
-	finding  = "provider/stage/found.go"
-	sweeping = "provider/stage/sweep.go"
-	ledger   = "secrets/storetest/memory_ledger.go"
-	files    = "provider/hpc/create.go"
-	sqlite   = "secrets/sqlstore/sqlite/sqlite.go"
+	staging   = "provider/stage/stage.go"
+	acting    = "provider/stage/actor.go"
+	remove    = "provider/stage/remove.go"
+	finding   = "provider/stage/found.go"
+	sweeping  = "provider/stage/sweep.go"
+	ledger    = "secrets/storetest/memory_ledger.go"
+	files     = "provider/hpc/create.go"
+	sqlite    = "secrets/sqlstore/sqlite/sqlite.go"
+	awsRemove = "provider/awssm/remove.go"
 )
 
 // The proofs.
 var (
 	simulation = []string{"./internal/sim", "-run", "^TestSimulation$", "-seeds", "4000"}
+	onAWS      = []string{"./internal/sim", "-run", "^TestSimulationOnAWS$", "-seeds", "400"}
 	durability = []string{".", "-run", "^TestALaunchIsDurable"}
 )
 
@@ -69,6 +71,7 @@ var breaks = []struct {
 	{"what is revoked is not pulled", []edit{{remove, "		return len(a.left(row.Object.Items)) < len(row.Object.Items)\n", "		return false\n"}}, simulation, "revocation"},
 	{"the rest is pulled, too", []edit{{remove, "can && len(rest) > 0 {", "can && len(rest) > 99 {"}}, simulation, "early delete"},
 	{"renewals are forgotten", []edit{{ledger, "		r.Needed = until\n", "		r.Needed = r.Needed.Add(0)\n"}}, simulation, "early end"},
+	{"mark not checked on AWS", []edit{{awsRemove, "	case value[tagMark] != hex.EncodeToString(o.Mark[:]):", "	case value[tagMark] == hex.EncodeToString(nil):"}}, onAWS, "foreign delete"},
 	{"a value in an error", []edit{{staging, "		o.destroy()\n		if err == nil && o.err == nil {", "		for _, v := range o.values {\n			_ = v.Reveal(func(b []byte) error {\n				if err != nil {\n					err = errors.New(string(b))\n				}\n				return nil\n			})\n		}\n" +
 		"		o.destroy()\n		if err == nil && o.err == nil {"}}, simulation, "no plaintext"},
 	{"staged files not synced", []edit{{files, "	return f.Sync()\n", "	return nil\n"}}, durability, "not synced|is synced"},

@@ -100,7 +100,7 @@ func (a *awsAccount) driver(p *process) provider.Provider {
 		Client: a.fake.Client("AKLAUNCHER", func(o *secretsmanager.Options) {
 			o.HTTPClient, o.Credentials = through, credentials{a, p}
 		}),
-		Account: awsID, Region: a.region, Prefix: awsPrefix, Layout: a.layout, Budget: awssm.NewBudget(1e6),
+		Account: awsID, Region: a.region, Prefix: awsPrefix, Layout: a.layout, Budget: awssm.NewBudget(1e6), Horizon: horizon,
 	})
 	if err != nil {
 		panic(err) // its configuration is always the same
@@ -166,8 +166,9 @@ func (a *awsAccount) changes() uint64                { return a.fake.Changes() }
 func (a *awsAccount) refuse(these func(string) bool) { a.fake.Refuse(these) }
 
 func (a *awsAccount) plant(o provider.Object) {
+	run, _, _ := strings.Cut(strings.TrimPrefix(o.Name, awsPrefix), "/")
 	a.fake.Plant(awssmtest.Secret{Name: o.Name, Tags: map[string]string{
-		"pipesecrets-mark": hex.EncodeToString(o.Mark[:]), "pipesecrets-stage": o.Stage,
+		"pipesecrets-mark": hex.EncodeToString(o.Mark[:]), "pipesecrets-stage": o.Stage, "pipesecrets-run": run,
 	}}, []byte("planted"))
 }
 
