@@ -224,3 +224,68 @@ func TestADriverThatPanicsOverAValueRefusesItAndTellsNothing(t *testing.T) {
 	}
 	h.nothingStaged()
 }
+
+// narrow is a driver whose objects hold only so much, and which takes one object a
+// run.
+type narrow struct {
+	provider.Provider
+	room int
+}
+
+func (n narrow) Weigh(_ secrets.Name, v secrets.Value) (weight int) {
+	_ = v.Reveal(func(plain []byte) error {
+		weight = len(plain)
+		return nil
+	})
+	return weight
+}
+
+func (n narrow) Plan(run secrets.RunID, items []provider.Item, nonce func() string) ([]provider.Object, error) {
+	weight := 0
+	for _, item := range items {
+		weight += item.Weight
+	}
+	if weight > n.room {
+		return nil, &secrets.InvalidError{Field: "run", Rule: "is more than the platform takes"}
+	}
+	return n.Provider.Plan(run, items, nonce)
+}
+
+func TestARunThatATargetCanNotTakeAsAWholeIsRefusedByPreflight(t *testing.T) {
+	room := 3 * len(canary())
+	h := newHouse(t, func(c *pipesecrets.Config) {
+		c.Targets = map[string]provider.Provider{"cluster": narrow{c.Targets["cluster"], room}}
+	})
+	var names []string
+	for i := range 4 {
+		names = append(names, fmt.Sprint("TOKEN", i))
+		h.put(ada, genomics, names[i])
+	}
+	for _, launch := range []func(pipesecrets.LaunchRequest) error{
+		func(r pipesecrets.LaunchRequest) error { _, err := h.Preflight(t.Context(), lin, r); return err },
+		func(r pipesecrets.LaunchRequest) error { _, err := h.Launch(t.Context(), lin, r); return err },
+	} {
+		var refused *pipesecrets.RequestError
+		err := launch(h.request("r1", genomics, names...))
+		want := []pipesecrets.Problem{{Target: "cluster", Rule: "run: is more than the platform takes"}}
+		if !errors.As(err, &refused) || !cmp.Equal(refused.Problems, want, cmp.AllowUnexported(secrets.Name{})) {
+			t.Errorf("four: %v", err)
+		}
+	}
+	h.nothingStaged()
+	r := h.request("r1", genomics, names[:3]...)
+	r.Run = secrets.RunID{}
+	if _, err := h.Preflight(t.Context(), lin, r); err != nil {
+		t.Errorf("three, without a run's id: %v", err)
+	}
+	h.launch(lin, "r1", genomics, names[:3]...)
+	_, rows, err := h.backend.Load(t.Context(), runOf(t, "r1"))
+	h.must(err)
+	for _, row := range rows {
+		for _, item := range row.Object.Items {
+			if item.Weight != 0 {
+				t.Error("the ledger has the size of a value")
+			}
+		}
+	}
+}
