@@ -72,7 +72,7 @@ func removed(r stage.Receipt) bool {
 // be removed.
 func hopeless(r stage.Receipt) bool {
 	return slices.ContainsFunc(r.Rows, func(row stage.Row) bool {
-		return row.Code != "" && row.Code != provider.Unavailable && row.Code != provider.Throttled
+		return row.NeedsHelp() || row.Code != "" && row.Code != provider.Unavailable && row.Code != provider.Throttled
 	})
 }
 

@@ -80,7 +80,7 @@ func (p *play) job(ctx context.Context, definition []byte, redactor *redact.Reda
 	}
 	if len(p.options.command) > 0 {
 		seen := p.window(redactor)
-		status, err = execute(ctx, p.options.command, environ, redactor, os.Stdout, os.Stderr, seen)
+		status, err = p.execute(ctx, p.options.command, environ, redactor, os.Stdout, os.Stderr, seen)
 		if err == nil {
 			err = seen.err()
 		}
@@ -103,7 +103,7 @@ func (p *play) proof(ctx context.Context, environ []string, redactor *redact.Red
 	command := append([]string{"sh", "-c", script, "job", strings.Join(shown, " ")}, all...)
 	var printed bytes.Buffer
 	seen := p.window(redactor)
-	status, err := execute(ctx, command, environ, redactor, &printed, &printed, seen)
+	status, err := p.execute(ctx, command, environ, redactor, &printed, &printed, seen)
 	if err == nil {
 		err = seen.err()
 	}
@@ -137,14 +137,14 @@ func (p *play) proof(ctx context.Context, environ []string, redactor *redact.Red
 }
 
 // execute runs the command with its output masked.
-func execute(ctx context.Context, command, environ []string, redactor *redact.Redactor, stdout, stderr io.Writer, seen *window) (int, error) {
+func (p *play) execute(ctx context.Context, command, environ []string, redactor *redact.Redactor, stdout, stderr io.Writer, seen *window) (int, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, seen.on(stdout), seen.on(stderr)
 	cmd.Env = environ
 	cmd.SysProcAttr = dieWithUs()
 	runtime.LockOSThread() // "with us" means with the thread that started it
 	defer runtime.UnlockOSThread()
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = p.grace
 	cmd.Cancel = func() error { // it hears the signal that we have heard
 		var ended *signalled
 		if errors.As(context.Cause(ctx), &ended) {

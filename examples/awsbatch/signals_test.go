@@ -5,12 +5,15 @@ import (
 	"context"
 	"io"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/awssmtest"
+	"github.com/pipesecrets/pipesecrets/secrets/redact"
 )
 
 func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
@@ -101,6 +104,23 @@ func TestASignalBeforeAnythingIsStagedIsAllThatIsTold(t *testing.T) {
 		if call.Op == "CreateSecret" {
 			t.Error("something was staged")
 		}
+	}
+}
+
+func TestACommandThatDoesNotHeedTheSignalIsKilledInTheEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	redactor, err := redact.New(nil, redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &play{teller: teller{io.Discard}, grace: time.Millisecond}
+	ready := &signalling{1, func() { cancel(&signalled{syscall.SIGTERM}) }}
+	status, err := p.execute(ctx, []string{"sh", "-c", "trap '' TERM; echo ready; exec sleep 60"},
+		os.Environ(), redactor, ready, io.Discard, p.window(redactor))
+	if err != nil || status != 128+int(syscall.SIGKILL) {
+		t.Errorf("it ended with %d (%v)", status, err)
 	}
 }
 

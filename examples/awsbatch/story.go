@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/provider"
@@ -38,11 +39,12 @@ type play struct {
 	values  cabinet
 	run     secrets.RunID
 	read    []provider.Reference // what the job has read
+	grace   time.Duration
 }
 
 // story plays a run on AWS Batch, and returns the exit status of its command.
 func story(ctx context.Context, o options, t teller) (status int, err error) {
-	p := &play{teller: t, options: o}
+	p := &play{teller: t, options: o, grace: grace}
 	launching := false
 	defer func() {
 		if err != nil && !launching { // nothing to tell beside the signal, if there was one
