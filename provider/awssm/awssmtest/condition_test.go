@@ -38,6 +38,9 @@ func TestAConditionIsMetAsTheIAMUserGuideHasIt(t *testing.T) {
 	}
 	untag := f{"SecretId": "tower-a/B", "TagKeys": []string{"Mark", "run"}}
 	look := f{"SecretId": "its ARN"}
+	twins := func(one, two string) f {
+		return create.with("Tags", []f{{"Key": "mark", "Value": one}, {"Key": "MARK", "Value": two}})
+	}
 	for _, c := range []struct {
 		condition string
 		op        string
@@ -76,6 +79,9 @@ func TestAConditionIsMetAsTheIAMUserGuideHasIt(t *testing.T) {
 		{`{"StringEquals":{"secretsmanager:ResourceTag/MARK":"ours"}}`, "DescribeSecret", look, true},
 		{`{"StringEquals":{"aws:ResourceTag/Mark":"Ours"}}`, "DescribeSecret", look, false},
 		{`{"StringEquals":{"aws:RequestTag/mark":"v"}}`, "CreateSecret", tags("MARK"), true},
+		{`{"StringEquals":{"aws:RequestTag/mark":"v"}}`, "CreateSecret", twins("v", "w"), false},
+		{`{"StringEquals":{"aws:RequestTag/mark":"v"}}`, "CreateSecret", twins("w", "v"), false},
+		{`{"StringEquals":{"aws:RequestTag/mark":"v"}}`, "CreateSecret", twins("v", "v"), true},
 		{`{"StringNotEquals":{"aws:RequestTag/mark":"v"}}`, "CreateSecret", tags("MARK"), false},
 		{`{"ForAnyValue:StringEquals":{"aws:TagKeys":"mark"}}`, "CreateSecret", tags("MARK"), false},
 

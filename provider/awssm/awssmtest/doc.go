@@ -41,8 +41,7 @@
 // ResourceTag/x, aws:ResourceTag/x, aws:RequestTag/x and aws:TagKeys. A create is
 // evaluated against the ARN without its six characters, which nobody knows before.
 // The case of a key does not matter, nor does that of the tag's key in it; the parts
-// of an ARN are matched each by itself. Of two tags whose keys differ by their case
-// alone, both have to match: IAM does not say what it does.
+// of an ARN are matched each by itself.
 //
 // # What is not
 //
@@ -56,5 +55,7 @@
 // Not known, and so the fake's own choice: the codes for too many tags, for tags
 // with reserved or doubled keys, and for tokens of a wrong length; whether AWS
 // answers ResourceNotFoundException for another Region's ARN; that to schedule a
-// deletion twice is refused; that DeletedDate is the end of the recovery window.
+// deletion twice is refused; that DeletedDate is the end of the recovery window;
+// that of two tags whose keys differ by their case alone both have to match; and
+// whether the ARN of another partition is one.
 package awssmtest

@@ -96,9 +96,9 @@ func parseStatement(text []byte) (s statement, sid string, err error) {
 	s = statement{deny: w.Effect == "Deny", actions: w.Action, resources: w.Resource}
 	switch {
 	case w.Effect != "Allow" && w.Effect != "Deny":
-		return s, "", errors.New("Effect is neither Allow nor Deny")
+		return s, "", errors.New("its Effect is neither Allow nor Deny")
 	case len(w.Action) == 0 || len(w.Resource) == 0:
-		return s, "", errors.New("Action or Resource is missing")
+		return s, "", errors.New("its Action or Resource is missing")
 	case strings.Contains(strings.Join(w.Resource, " "), "${"):
 		return s, "", errors.New("policy variables are not modelled")
 	}
