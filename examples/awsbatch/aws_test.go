@@ -32,14 +32,20 @@ func TestASignalWhileSecretsAreStagedLeavesNothing(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	cmd, tmp := awsbatch(t, "-account", "123456789012", "--", "touch", ran)
 	var once sync.Once
+	started := make(chan struct{})
 	fake.Intercept(func(c awssmtest.Call) awssmtest.Fault {
 		if c.Op == "CreateSecret" {
-			once.Do(func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+			once.Do(func() {
+				<-started
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			})
 			return awssmtest.HangBefore // so that the signal is heard before anything is staged
 		}
 		return awssmtest.None
 	})
-	code, _, stderr := outcome(t, configured(cmd, server.URL))
+	wait := start(t, configured(cmd, server.URL))
+	close(started)
+	code, _, stderr := wait()
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("the command ran all the same")
 	}

@@ -41,13 +41,25 @@ func awsbatch(t *testing.T, args ...string) (cmd *exec.Cmd, tmp string) {
 // outcome runs the program and returns its exit status and what it printed.
 func outcome(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	t.Helper()
+	return start(t, cmd)()
+}
+
+// start starts the program, whose outcome wait answers.
+func start(t *testing.T, cmd *exec.Cmd) (wait func() (code int, stdout, stderr string)) {
+	t.Helper()
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd.ProcessState.ExitCode(), out.String(), complaints.String()
+	return func() (int, string, string) {
+		t.Helper()
+		var exit *exec.ExitError
+		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode(), out.String(), complaints.String()
+	}
 }
 
 func empty(t *testing.T, dir string) {
