@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -15,7 +14,7 @@ import (
 // and Batch call valueFrom: the full ARN of the AWS secret, and for a secret in a map
 // ARN:KEY::
 // (docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html).
-const ReferenceKind = answer.ReferenceKind
+const ReferenceKind = "aws-secret"
 
 // References returns what valueFrom is for each item.
 func (d *Driver) References(o provider.Object, id string) []provider.Reference {

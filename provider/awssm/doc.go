@@ -3,7 +3,7 @@
 //
 // # Names
 //
-// A secret of a run is the AWS secret PREFIX RUN/NAME, such as
+// A secret of a run is the AWS secret "<prefix><run>/<name>", such as
 // tower-3kx9/NCBI_API_KEY: what Nextflow's Seqera executor and the IAM policies
 // that Seqera documents expect. Its tags, set by the request that creates it, say
 // whose it is. A name that is taken by somebody else is refused as

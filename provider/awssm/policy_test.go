@@ -37,6 +37,9 @@ func TestEachPrincipalCanDoItsWorkUnderItsPolicy(t *testing.T) {
 			if _, err := fetch.Values(t.Context(), f.Client("AKREADER"), refs); err != nil {
 				t.Errorf("a reader: %v", err)
 			}
+			if awssm.ReferenceKind != fetch.Kind {
+				t.Error("the two sides do not mean the same references")
+			}
 			arn := f.Secrets()[0].ARN
 			if _, err := f.Client("AKEXECUTION").GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)}); err != nil {
 				t.Errorf("the execution role: %v", err)

@@ -7,12 +7,11 @@ import (
 	"strings"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 // Kind is the kind of the references that this package reads.
-const Kind = answer.ReferenceKind
+const Kind = "aws-secret"
 
 // MaxList is the largest size of a list in bytes: that of a whole job definition
 // (AWS Batch, service quotas), in which a list has to fit.

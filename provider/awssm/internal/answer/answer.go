@@ -17,9 +17,6 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider"
 )
 
-// ReferenceKind is the kind of references to AWS secrets.
-const ReferenceKind = "aws-secret"
-
 // Quiet leaves of the SDK's logging only deprecations on for a call: the rest prints
 // bodies, digests of them, or what AWS says, which may quote anything.
 func Quiet(o *secretsmanager.Options) {
