@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,9 +221,9 @@ func TestWhatPreflightTakesFitsIntoAJobDefinition(t *testing.T) {
 
 func TestACreateThatWaitedForItsTurnIsNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		late := false
+		var late atomic.Bool
 		f := awssmtest.New(awssmtest.Config{Choose: func(f awssmtest.Freedom, n int) int {
-			if late && (strings.HasPrefix(string(f), string(awssmtest.LandLate)) || f == awssmtest.StaleDescribe) {
+			if late.Load() && (strings.HasPrefix(string(f), string(awssmtest.LandLate)) || f == awssmtest.StaleDescribe) {
 				return n - 1
 			}
 			return 0
@@ -233,7 +234,7 @@ func TestACreateThatWaitedForItsTurnIsNotMissed(t *testing.T) {
 			if c.Op == "CreateSecret" && time.Since(began) < 45*time.Second {
 				return awssmtest.Throttled
 			}
-			late = true // from here on all is as late as it can be
+			late.Store(true) // from here on all is as late as it can be
 			return awssmtest.None
 		})
 		done := make(chan error)

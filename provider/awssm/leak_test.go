@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,9 +101,9 @@ func TestAValueIsInSecretStringAndNowhereElse(t *testing.T) {
 				awssmtest.None, awssmtest.Throttled, awssmtest.Failed, awssmtest.FailedAfter, awssmtest.ResetBefore, awssmtest.ResetAfter, awssmtest.HangAfter,
 			} {
 				for _, op := range []string{"CreateSecret", "DescribeSecret", "DeleteSecret", "ListSecrets"} {
-					struck := 0
+					var calls atomic.Int32
 					f.Intercept(func(c awssmtest.Call) awssmtest.Fault {
-						if struck++; c.Op != op || struck%2 == 0 {
+						if n := calls.Add(1); c.Op != op || n%2 == 0 {
 							return awssmtest.None
 						}
 						return fault

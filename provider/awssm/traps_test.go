@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,12 +130,10 @@ func TestAForeignSecretUnderOurNameIsTakenAndStays(t *testing.T) {
 
 func TestCredentialsThatExpireHalfWayLeaveNothingOnceThereAreOthers(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *awssmtest.Fake, l *launcher) {
-		n := 0
+		var n atomic.Int32
 		f.Intercept(func(c awssmtest.Call) awssmtest.Fault {
-			if c.Op == "CreateSecret" {
-				if n++; n == 2 {
-					f.Expire("AKLAUNCHER", time.Now())
-				}
+			if c.Op == "CreateSecret" && n.Add(1) == 2 {
+				f.Expire("AKLAUNCHER", time.Now())
 			}
 			return awssmtest.None
 		})
@@ -317,12 +317,15 @@ func TestAClientThatDropsOptionsIsFoundOut(t *testing.T) {
 }
 
 func TestCallsGoToTheConfiguredRegion(t *testing.T) {
+	var mu sync.Mutex
 	var regions []string
 	bubble(t, func(f *awssmtest.Fake, c *awssm.Config) {
 		c.Client = f.Client("AKLAUNCHER", func(o *secretsmanager.Options) {
 			o.Region = "us-east-1"
 			o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 				return s.Finalize.Add(middleware.FinalizeMiddlewareFunc("region", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+					mu.Lock()
+					defer mu.Unlock()
 					regions = append(regions, awsmiddleware.GetRegion(ctx))
 					return next.HandleFinalize(ctx, in)
 				}), middleware.After)
