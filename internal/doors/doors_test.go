@@ -41,6 +41,7 @@ var valueDoors = []door{
 var byteDoors = []door{
 	{"secrets.Value.Reveal(use)(plain) []byte", "plaintext: a door, lent for the call"},
 	{"provider/nextflow.WriteStore(w).Write(p) []byte", "plaintext of values that the caller holds and could reveal itself"},
+	{"provider/nextflow.Store.Write(w).Write(p) []byte", "plaintext of values that the caller holds and could reveal itself"},
 
 	{"crypto.Create(kek).EncryptWithContext(plaintext) []byte", "the keysets, to be wrapped by the host's KEK"},
 	{"crypto.Create(kek).EncryptWithContext(associatedData) []byte", "public"},

@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"github.com/pipesecrets/pipesecrets/provider"
-	"github.com/pipesecrets/pipesecrets/provider/nextflow"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -199,7 +198,7 @@ func (d *Driver) joint() []jointFile {
 		files = append(files, jointFile{envFile, writeEnv})
 	}
 	if !d.config.NoStore {
-		files = append(files, jointFile{storeFile, nextflow.WriteStore})
+		files = append(files, jointFile{storeFile, d.config.Store.Write})
 	}
 	return files
 }

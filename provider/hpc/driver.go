@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/internal/shell"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/nextflow"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -31,6 +32,10 @@ type Config struct {
 	// NoStore leaves out store.json. A value that is not valid UTF-8, which JSON
 	// can't carry, is refused otherwise.
 	NoStore bool
+
+	// Store is how store.json is written. The zero Store writes values as they are,
+	// and says nothing of what stock Nextflow then makes of them.
+	Store nextflow.Store
 }
 
 // Names of what a run's directory holds.
@@ -108,10 +113,12 @@ func (d *Driver) Capabilities() provider.Capabilities {
 var errNUL = &secrets.InvalidError{Field: "value", Rule: "may hold no NUL byte to stand in an environment"}
 
 // Carries refuses, unless NoEnv, a value with a NUL byte, and a name that a shell
-// keeps for itself; and, unless NoStore, a value that is not valid UTF-8.
+// keeps for itself; and, unless NoStore, what Config.Store does not carry: at
+// least a value that is not valid UTF-8. That a value holds NAME= of another secret
+// of the run, where Config.Store minds, fails only the creation.
 func (d *Driver) Carries(name secrets.Name, v secrets.Value) error {
 	if !d.config.NoEnv {
-		if shellOwned(name) {
+		if shell.Owns(name) {
 			return errShell
 		}
 		err := v.Reveal(func(plain []byte) error {
@@ -125,7 +132,7 @@ func (d *Driver) Carries(name secrets.Name, v secrets.Value) error {
 		}
 	}
 	if !d.config.NoStore {
-		return nextflow.Carries(v)
+		return d.config.Store.Carries(name, v)
 	}
 	return nil
 }

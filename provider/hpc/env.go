@@ -7,26 +7,12 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/pipesecrets/pipesecrets/internal/shell"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 var errShell = &secrets.InvalidError{Field: "name", Rule: "is a variable that shells keep for themselves"}
-
-// shellOwned reports whether a shell gives the variable a meaning or a value of
-// its own (bash(1), Shell Variables). An assignment to one is lost, fails, or,
-// where the variable is an integer to bash, is evaluated as arithmetic, which can
-// run commands: quoting does not help.
-func shellOwned(name secrets.Name) bool {
-	switch name.String() {
-	case "RANDOM", "SRANDOM", "SECONDS", "LINENO", "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME",
-		"UID", "EUID", "PPID", "BASHPID", "GROUPS", "FUNCNAME", "DIRSTACK", "PIPESTATUS",
-		"BASHOPTS", "SHELLOPTS", "OPTIND", "OPTARG", "OPTERR", "COMP_WORDBREAKS", "IFS", "POSIXLY_CORRECT":
-		return true
-	}
-	return strings.HasPrefix(name.String(), "BASH_")
-}
 
 // writeEnv writes the values as a file for a POSIX shell to source. Between
 // single quotes a shell expands nothing and takes every byte but NUL and the
@@ -34,7 +20,7 @@ func shellOwned(name secrets.Name) bool {
 // 2.2.2), so that no value is executed, cut or changed.
 func writeEnv(w io.Writer, values map[secrets.Name]secrets.Value) error {
 	for _, name := range slices.SortedFunc(maps.Keys(values), secrets.Name.Compare) {
-		if shellOwned(name) {
+		if shell.Owns(name) {
 			return errShell
 		}
 		err := values[name].Reveal(func(plain []byte) error {

@@ -1,9 +1,3 @@
-// Package nextflow knows what Nextflow itself reads and says of secrets.
-//
-// For now that is the store file: what [WriteStore] writes is read by
-// Nextflow's local secrets provider (NXF_SECRETS_FILE) if the file's mode is
-// exactly 0600 (Nextflow: LocalSecretsProvider, which compares the permissions
-// with "rw-------").
 package nextflow
 
 import (
@@ -20,9 +14,8 @@ import (
 var errUTF8 = &secrets.InvalidError{Field: "value", Rule: "must be valid UTF-8 to stand in Nextflow's store file"}
 
 // Carries returns nil if the store file can hold the value, or an InvalidError
-// for the field "value". The file holds any valid UTF-8; whether stock Nextflow
-// then hands it to a task's shell unharmed is another matter: of quotes,
-// backslashes, backticks and line breaks it does not.
+// for the field "value". The file holds any valid UTF-8; what stock Nextflow then
+// hands to a task is for [Store.Carries] to say.
 func Carries(v secrets.Value) error {
 	return v.Reveal(func(plain []byte) error {
 		if !utf8.Valid(plain) {
@@ -32,25 +25,29 @@ func Carries(v secrets.Value) error {
 	})
 }
 
-// WriteStore writes the values as a store file, in the order of their names. It
-// fails as [Carries] does, possibly after writing a part; an error of w is
-// returned as it is.
+// WriteStore writes the values [AsIs]: it is the zero [Store]'s Write.
 func WriteStore(w io.Writer, values map[secrets.Name]secrets.Value) error {
+	return Store{}.Write(w, values)
+}
+
+// Write writes the values as a store file, in the order of their names. If
+// [Store.Check] refuses any, nothing is written. An error of w is returned as it
+// is.
+func (s Store) Write(w io.Writer, values map[secrets.Name]secrets.Value) error {
+	if err := s.Check(values); err != nil {
+		return err
+	}
 	if len(values) == 0 {
 		_, err := io.WriteString(w, "[]") // Nextflow fails on an empty file
 		return err
 	}
-	names := slices.SortedFunc(maps.Keys(values), secrets.Name.Compare)
 	opening := "[\n"
-	for _, name := range names {
+	for _, name := range slices.SortedFunc(maps.Keys(values), secrets.Name.Compare) {
 		if _, err := io.WriteString(w, opening+"  {\n    \"name\": \""+name.String()+"\",\n    \"value\": "); err != nil {
 			return err
 		}
 		err := values[name].Reveal(func(plain []byte) error {
-			if !utf8.Valid(plain) {
-				return errUTF8
-			}
-			quoted := appendJSON(make([]byte, 0, 6*len(plain)+2), plain)
+			quoted := appendJSON(make([]byte, 0, 6*len(plain)+2), plain, s.Form == Escaped && harmOf(plain) == errQuoting)
 			defer clear(quoted)
 			_, err := w.Write(quoted)
 			return err
@@ -67,13 +64,16 @@ func WriteStore(w io.Writer, values map[secrets.Name]secrets.Value) error {
 	return err
 }
 
-// appendJSON appends plain, valid UTF-8, as a JSON string. encoding/json would
-// need a Go string of it, which can't be wiped. dst has room for the worst case,
-// so that no grown-out-of copy stays behind.
-func appendJSON(dst, plain []byte) []byte {
+// appendJSON appends plain, valid UTF-8, as a JSON string, escaped for the shell
+// first if it is to be. encoding/json would need a Go string of it, which can't be
+// wiped. dst has room for the worst case, so that no grown-out-of copy stays behind.
+func appendJSON(dst, plain []byte, forShell bool) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	for _, b := range plain {
+		if forShell && (b == '"' || b == '\\' || b == '`') {
+			dst = append(dst, '\\', '\\') // the shell's backslash, as JSON has it
+		}
 		switch {
 		case b == '"' || b == '\\':
 			dst = append(dst, '\\', b)

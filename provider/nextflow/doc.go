@@ -1,0 +1,35 @@
+// Package nextflow knows what Nextflow itself reads and says of secrets: the store
+// file of its local provider, and what becomes of a value on the way from there to
+// a task.
+//
+// # The store file and the tasks
+//
+// What [WriteStore] and [Store.Write] write is read by Nextflow's local secrets
+// provider (NXF_SECRETS_FILE) if the file's mode is exactly 0600 (Nextflow:
+// LocalSecretsProvider, which compares the permissions with "rw-------").
+//
+// Stock Nextflow then puts all secrets of the store, one a line, into a file of
+// lines such as
+//
+//	export NAME="VALUE"
+//
+// in which it has escaped the dollar signs and nothing else, and each task's shell
+// sources those that grep selects:
+//
+//	source /dev/stdin <<<"$(cat <(grep -w -e 'NAME=.*' FILE))"
+//
+// So bash cuts, changes or executes what it finds between double quotes, a line
+// break ends the line, and grep selects another secret's line too if NAME= stands
+// in its value. [Form] chooses what a store does about it:
+//
+//   - [AsIs] writes any valid UTF-8 as it is, as "nextflow secrets set" would.
+//   - [Unharmed] refuses, by name and rule, what a task would not get byte for byte.
+//   - [Escaped] writes such a value with backslashes that the shell takes away
+//     again, so that the task's variable is the value and nothing is executed. What
+//     no backslash helps is refused: a line feed, a carriage return, a NUL byte, and
+//     NAME= of another secret. So is a value that needs the backslashes and that the
+//     pipeline also reads as secrets.NAME ([Store.Read]): it would see them.
+//
+// The environment of a process has a limit of its own, about 2 MB on Linux for all
+// variables and arguments together, which thirty values of the largest size reach.
+package nextflow
