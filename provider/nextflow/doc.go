@@ -32,4 +32,10 @@
 //
 // The environment of a process has a limit of its own, about 2 MB on Linux for all
 // variables and arguments together, which thirty values of the largest size reach.
+//
+// # The byte-safe route
+//
+// A file in which values stand between single quotes, as provider/hpc writes it
+// (PIPESECRETS_ENV), carries any value but a NUL byte. [Route] is the configuration
+// that has all processes, or selected ones, take their secrets from there.
 package nextflow
