@@ -42,6 +42,7 @@ var byteDoors = []door{
 	{"secrets.Value.Reveal(use)(plain) []byte", "plaintext: a door, lent for the call"},
 	{"provider/nextflow.WriteStore(w).Write(p) []byte", "plaintext of values that the caller holds and could reveal itself"},
 	{"provider/nextflow.Store.Write(w).Write(p) []byte", "plaintext of values that the caller holds and could reveal itself"},
+	{"provider/nextflow.Scan(fsys).Open returns.Read(0) []byte", "room for a pipeline's sources"},
 
 	{"crypto.Create(kek).EncryptWithContext(plaintext) []byte", "the keysets, to be wrapped by the host's KEK"},
 	{"crypto.Create(kek).EncryptWithContext(associatedData) []byte", "public"},

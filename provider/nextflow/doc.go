@@ -1,6 +1,6 @@
 // Package nextflow knows what Nextflow itself reads and says of secrets: the store
-// file of its local provider, and what becomes of a value on the way from there to
-// a task.
+// file of its local provider, what becomes of a value on the way from there to a
+// task, and which secrets the sources of a pipeline refer to.
 //
 // # The store file and the tasks
 //
@@ -38,4 +38,11 @@
 // A file in which values stand between single quotes, as provider/hpc writes it
 // (PIPESECRETS_ENV), carries any value but a NUL byte. [Route] is the configuration
 // that has all processes, or selected ones, take their secrets from there.
+//
+// # What a pipeline refers to
+//
+// [Scan] reads the sources of a pipeline and answers which secrets they refer to,
+// where, how, and which of them the pipeline does without ([References.Needs]), so
+// that a launch stages what is needed and no more, and says what is missing before
+// anything starts.
 package nextflow
