@@ -226,7 +226,7 @@ func referenceAt(list []token, i int) (reference, int) {
 			case "containsKey":
 				return reference{named: true, name: args[0][0].s, tests: true}, i + 4
 			}
-		case name.kind == word && name.s != "" && !at(i+3).is(group, "{"):
+		case name.kind == word && name.s != "" && (at(i+3).first || !at(i+3).is(group, "{")):
 			return reference{named: true, name: name.s}, i + 3
 		}
 		return reference{why: "refers to a secret by a name that only the run knows"}, i + 1

@@ -163,6 +163,17 @@ func TestNoTextTakesLongOrDeep(t *testing.T) {
 	}
 }
 
+func TestTextThatIsNestedTooDeeplyIsTold(t *testing.T) {
+	for _, open := range []string{"(", "{", "[", "\"${", "(a ? "} {
+		for n, want := range map[int]bool{50: false, 300: true} {
+			got := scanned(t, map[string]string{"main.nf": "a = secrets.REAL_A\n" + strings.Repeat(open, n)})
+			if told := strings.Contains(fmt.Sprint(got.Unknown), "is nested too deeply"); told != want || len(got.Uses) != 1 {
+				t.Errorf("%d times %s: %d uses, told: %t", n, open, len(got.Uses), told)
+			}
+		}
+	}
+}
+
 // FuzzScan scans any text as a script, as configuration and as a template. What
 // begins with a comment or a string over all of it says nothing.
 func FuzzScan(f *testing.F) {

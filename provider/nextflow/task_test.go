@@ -2,6 +2,7 @@ package nextflow_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -142,6 +143,16 @@ func TestWhatNoFormCarriesIsRefusedByNameAndRule(t *testing.T) {
 			if err := (nextflow.Store{Form: form}).Write(&file, all); (err != nil) != want || want && file.Len() > 0 {
 				t.Errorf("%s, form %d: %d bytes were written: %v", c.rule, form, file.Len(), err)
 			}
+		}
+	}
+}
+
+func TestAValueMayHoldItsOwnNameAndThoseThatAreNotStaged(t *testing.T) {
+	ab, plain := name(t, "AB"), "AB=x OTHER=y "+rand.Text()
+	for _, form := range []nextflow.Form{nextflow.Unharmed, nextflow.Escaped} {
+		s := nextflow.Store{Form: form}
+		if err := errors.Join(s.Carries(ab, one(t, plain), ab, name(t, "CD")), s.Check(values(t, map[string]string{"AB": plain, "CD": "x"}))); err != nil {
+			t.Errorf("form %d: %v", form, err)
 		}
 	}
 }
