@@ -117,7 +117,7 @@ func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, ope
 	if presence != provider.Present { // it should be there
 		return &provider.Error{Op: op, Code: provider.NotOurs}
 	}
-	dir, err := root.OpenRoot(dirName(o))
+	dir, err := openDir(root, dirName(o))
 	if err != nil {
 		return failed(op, err)
 	}
@@ -137,16 +137,25 @@ func (d *Driver) cut(ctx context.Context, dir *os.Root, epoch uint64, open provi
 	}
 	made, err := makeDir(dir, fresh)
 	if err != nil {
-		return failed(op, err)
+		return errors.Join(failed(op, err), undo(dir, fresh))
 	}
 	defer made.Close()
 	values, err := open(ctx)
 	if err != nil {
 		return errors.Join(err, undo(dir, fresh))
 	}
-	files, err := dir.OpenRoot(filesDir)
+	if err := d.replace(dir, made, fresh, epoch, values); err != nil {
+		return errors.Join(failed(op, err), undo(dir, fresh))
+	}
+	return nil
+}
+
+// replace brings the directory to exactly these values, by way of the one that
+// was made for it.
+func (d *Driver) replace(dir, made *os.Root, fresh string, epoch uint64, values map[secrets.Name]secrets.Value) error {
+	files, err := openDir(dir, filesDir)
 	if err != nil {
-		return failed(op, err)
+		return err
 	}
 	defer files.Close()
 	joint := d.joint()
@@ -163,7 +172,7 @@ func (d *Driver) cut(ctx context.Context, dir *os.Root, epoch uint64, open provi
 			return name == filesDir || slices.ContainsFunc(joint, func(f jointFile) bool { return f.name == name })
 		}))
 	if err != nil {
-		return failed(op, err)
+		return err
 	}
 	for _, file := range joint {
 		err := createFile(made, file.name, func(w io.Writer) error { return file.write(w, values) })
@@ -171,16 +180,13 @@ func (d *Driver) cut(ctx context.Context, dir *os.Root, epoch uint64, open provi
 			err = dir.Rename(fresh+"/"+file.name, file.name)
 		}
 		if err != nil {
-			return failed(op, err)
+			return err
 		}
 	}
 	if err := removeTree(dir, fresh); err != nil { // syncs dir
-		return failed(op, err)
+		return err
 	}
-	if err := syncDir(files); err != nil {
-		return failed(op, err)
-	}
-	return nil
+	return syncDir(files)
 }
 
 // freshPrefix begins the name of an actor's own directory within a run's.
@@ -208,13 +214,32 @@ func makeDir(parent *os.Root, name string) (*os.Root, error) {
 	if err := parent.Mkdir(name, 0o700); err != nil {
 		return nil, err
 	}
-	// A umask of 0777 leaves a mode with which it can't even be opened. Nobody
-	// else can write in the parent, so that nobody can swap what is named here.
-	if err := parent.Chmod(name, 0o700); err != nil {
+	dir, err := openDir(parent, name)
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		// The umask took the owner's own permissions, and without them there is no
+		// descriptor to give them back by. Whoever could swap what is named here is
+		// the user that we are.
+		if err := parent.Chmod(name, 0o700); err != nil {
+			return nil, err
+		}
+		dir, err = openDir(parent, name)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return parent.OpenRoot(name)
+	f, err := dir.Open(".")
+	if err == nil {
+		err = errors.Join(setMode(f, 0o700), f.Close())
+	}
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
 }
+
+// openDir opens a directory. The dot makes it one: OpenRoot would wait for ever
+// for the other end of a FIFO that stands under the name.
+func openDir(parent *os.Root, name string) (*os.Root, error) { return parent.OpenRoot(name + "/.") }
 
 // createFile creates a file of mode 0600, whatever the umask, and syncs what
 // write puts into it. O_EXCL keeps it from following a link or opening anything
@@ -225,13 +250,30 @@ func createFile(dir *os.Root, name string, write func(io.Writer) error) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.Chmod(0o600); err != nil {
+	if err := setMode(f, 0o600); err != nil {
 		return err
 	}
 	if err := write(f); err != nil { // unbuffered: a buffer would keep plaintext
 		return err
 	}
 	return f.Sync()
+}
+
+// setMode gives what was just created its mode, and looks whether it has it now:
+// there are mounts that answer yes to a chmod and change nothing, and servers that
+// make their files somebody else's.
+func setMode(f *os.File, mode fs.FileMode) error {
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != mode || owner(info) != os.Geteuid() {
+		return fs.ErrPermission
+	}
+	return nil
 }
 
 func syncDir(r *os.Root) error {
@@ -247,3 +289,5 @@ func syncDir(r *os.Root) error {
 func inode(info fs.FileInfo) string {
 	return strconv.FormatUint(uint64(info.Sys().(*syscall.Stat_t).Ino), 10)
 }
+
+func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

@@ -93,9 +93,20 @@ func empty(t *testing.T, root string) {
 	}
 }
 
-func TestAJobFindsExactBytesInFilesOfModes0600And0700WhateverTheUmask(t *testing.T) {
+func TestAJobFindsExactBytesInFilesOfModes0600And0700WhateverTheUmask(t *testing.T) { umasks(t, 1) }
+
+// From an ordinary user a umask can take its own permissions.
+func TestAJobFindsExactBytesInFilesOfModes0600And0700WhateverTheUmaskOfAnOrdinaryUser(t *testing.T) {
+	if os.Geteuid() == 0 {
+		asUser(t, 1234)
+		return
+	}
+	umasks(t, 7) // 0777 and whatever else of the owner's
+}
+
+func umasks(t *testing.T, step int) {
 	plain := map[string][]byte{"PEM_KEY": []byte("-----BEGIN X-----\nab'c\n-----END X-----\n\n"), "TOKEN": canary()}
-	for umask := range 0o1000 {
+	for umask := 0; umask < 0o1000; umask += step {
 		if testing.Short() && umask%37 != 0 && umask != 0o777 {
 			continue
 		}

@@ -61,7 +61,7 @@ func checkPath(path string) (string, error) {
 		if err != nil {
 			return "", rootError("must be an existing directory")
 		}
-		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 && int(uid) != os.Geteuid() {
+		if uid := owner(info); uid != 0 && uid != os.Geteuid() {
 			return "", rootError("it, every parent and every link to it must belong to root or to this user")
 		}
 		switch {
