@@ -41,6 +41,9 @@ func openRoot(path string) (*os.Root, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return nil, rootError("may not be writable by group or others")
 	}
+	if inherited, err := inherits(real); err != nil || inherited {
+		return nil, rootError("may have no default ACL that names users or groups")
+	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
 		return nil, rootError("must be accessible to this user")
