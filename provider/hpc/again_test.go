@@ -3,8 +3,12 @@
 package hpc_test
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -19,7 +23,11 @@ func again(t *testing.T, told string, front ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := append(front, self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=100s")
+	return process(t, append(front, self), told)
+}
+
+func process(t *testing.T, line []string, told string) *exec.Cmd {
+	line = append(line, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=500s")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), inChild+"="+told)
 	return cmd
@@ -27,3 +35,49 @@ func again(t *testing.T, told string, front ...string) *exec.Cmd {
 
 // told is what a child process was told, "" in another.
 func told() string { return os.Getenv(inChild) }
+
+// public is a temporary directory that other users can pass.
+func public(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// againAs is this test in a process of another user, in a directory of its own.
+func againAs(t *testing.T, uid int, told string) *exec.Cmd {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := public(t)
+	binary := filepath.Join(dir, "hpc.test") // where the user can reach it
+	home := filepath.Join(dir, "home")
+	for _, err := range []error{os.WriteFile(binary, self, 0o755), os.Mkdir(home, 0o700), os.Chown(home, uid, uid), os.Chown(dir, 0, 0)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := process(t, []string{binary}, told)
+	cmd.Dir = home
+	cmd.Env = append(cmd.Env, "TMPDIR="+home)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	return cmd
+}
+
+// passes runs the process of a test, which must pass.
+func passes(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// asUser runs this test again in a process of an ordinary user.
+func asUser(t *testing.T, uid int) {
+	t.Helper()
+	passes(t, againAs(t, uid, "you are an ordinary user"))
+}

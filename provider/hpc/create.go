@@ -36,20 +36,20 @@ func (d *Driver) Create(ctx context.Context, o provider.Object, open provider.Op
 		return "", &provider.Error{Op: op, Code: provider.Taken}
 	}
 	if err != nil {
-		return "", errors.Join(failed(op, err), undo(root, name))
+		return "", errors.Join(failed(op, err), d.undo(ctx, root, name))
 	}
 	defer dir.Close()
 	id, err := d.fill(ctx, root, dir, open)
 	if err != nil {
-		return "", errors.Join(err, undo(root, name))
+		return "", errors.Join(err, d.undo(ctx, root, name))
 	}
 	return id, nil
 }
 
-// undo removes what a failed Create made. If that fails too, the ledger still
-// has the name.
-func undo(root *os.Root, name string) error {
-	if err := removeTree(root, name); err != nil {
+// undo removes what a failed Create made, also after its context. If that fails
+// too, the ledger still has the name.
+func (d *Driver) undo(ctx context.Context, root *os.Root, name string) error {
+	if err := d.removeRun(context.WithoutCancel(ctx), root, name); err != nil {
 		return failed("undo create", err)
 	}
 	return nil
@@ -81,7 +81,7 @@ func (d *Driver) fill(ctx context.Context, root, dir *os.Root, open provider.Ope
 			return "", failed(op, ctx.Err())
 		}
 		err := value.Reveal(func(plain []byte) error {
-			return createFile(files, name.String(), func(w io.Writer) error {
+			return createFile(files, name.String(), d.config.JobUID, func(w io.Writer) error {
 				_, err := w.Write(plain)
 				return err
 			})
@@ -91,15 +91,20 @@ func (d *Driver) fill(ctx context.Context, root, dir *os.Root, open provider.Ope
 		}
 	}
 	for _, file := range d.joint() {
-		err := createFile(dir, file.name, func(w io.Writer) error { return file.write(w, values) })
+		err := createFile(dir, file.name, d.config.JobUID, func(w io.Writer) error { return file.write(w, values) })
 		if err != nil {
 			return "", failed(op, err)
 		}
 	}
-	for _, r := range []*os.Root{files, dir, root} {
-		if err := syncDir(r); err != nil {
+	// The run's directory is handed over last: until then its user can't reach what
+	// is in it.
+	for _, r := range []*os.Root{files, dir} {
+		if err := d.hand(r); err != nil {
 			return "", failed(op, err)
 		}
+	}
+	if err := syncDir(root); err != nil {
+		return "", failed(op, err)
 	}
 	return inode(info), nil
 }
@@ -122,49 +127,61 @@ func (d *Driver) Withdraw(ctx context.Context, o provider.Object, id string, ope
 		return failed(op, err)
 	}
 	defer dir.Close()
-	return d.cut(ctx, dir, o.Epoch, open)
+	r, _, err := d.inRun(ctx, dir)
+	if err != nil {
+		return failed(op, err)
+	}
+	return d.cut(r, o.Epoch, open)
 }
 
 // cut makes the new files in a directory of this epoch's own, which stands before
 // the values are asked for, and then renames them over the old ones: a job finds
 // one or the other. A later actor removes the directories of earlier ones, so that
 // one who was paused and deposed in between has nothing to rename any more.
-func (d *Driver) cut(ctx context.Context, dir *os.Root, epoch uint64, open provider.Opener) error {
+func (d *Driver) cut(r *remover, epoch uint64, open provider.Opener) error {
 	const op = "withdraw"
+	undo := func(name string) error {
+		after := *r
+		after.ctx = context.WithoutCancel(r.ctx)
+		if err := after.tree(name); err != nil {
+			return failed("undo withdraw", err)
+		}
+		return nil
+	}
 	fresh := freshPrefix + strconv.FormatUint(epoch, 10)
-	if err := removeTree(dir, fresh); err != nil { // an attempt of our own
+	if err := r.tree(fresh); err != nil { // an attempt of our own
 		return failed(op, err)
 	}
-	made, err := makeDir(dir, fresh)
+	made, err := makeDir(r.top, fresh)
 	if err != nil {
-		return errors.Join(failed(op, err), undo(dir, fresh))
+		return errors.Join(failed(op, err), undo(fresh))
 	}
 	defer made.Close()
-	values, err := open(ctx)
+	values, err := open(r.ctx)
 	if err != nil {
-		return errors.Join(err, undo(dir, fresh))
+		return errors.Join(err, undo(fresh))
 	}
-	if err := d.replace(dir, made, fresh, epoch, values); err != nil {
-		return errors.Join(failed(op, err), undo(dir, fresh))
+	if err := d.replace(r, made, fresh, epoch, values); err != nil {
+		return errors.Join(failed(op, err), undo(fresh))
 	}
 	return nil
 }
 
 // replace brings the directory to exactly these values, by way of the one that
 // was made for it.
-func (d *Driver) replace(dir, made *os.Root, fresh string, epoch uint64, values map[secrets.Name]secrets.Value) error {
-	files, err := openDir(dir, filesDir)
+func (d *Driver) replace(r *remover, made *os.Root, fresh string, epoch uint64, values map[secrets.Name]secrets.Value) error {
+	files, err := openDir(r.top, filesDir)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
 	joint := d.joint()
 	err = errors.Join(
-		prune(files, func(name string) bool {
+		r.prune(files, filesDir, 1, func(name string) bool {
 			parsed, err := secrets.ParseName(name)
 			return err == nil && !values[parsed].IsZero()
 		}),
-		prune(dir, func(name string) bool {
+		r.prune(r.top, ".", 0, func(name string) bool {
 			if earlier, ok := strings.CutPrefix(name, freshPrefix); ok {
 				n, err := strconv.ParseUint(earlier, 10, 64)
 				return err == nil && n >= epoch
@@ -175,15 +192,15 @@ func (d *Driver) replace(dir, made *os.Root, fresh string, epoch uint64, values 
 		return err
 	}
 	for _, file := range joint {
-		err := createFile(made, file.name, func(w io.Writer) error { return file.write(w, values) })
+		err := createFile(made, file.name, d.config.JobUID, func(w io.Writer) error { return file.write(w, values) })
 		if err == nil {
-			err = dir.Rename(fresh+"/"+file.name, file.name)
+			err = r.top.Rename(fresh+"/"+file.name, file.name)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := removeTree(dir, fresh); err != nil { // syncs dir
+	if err := r.tree(fresh); err != nil { // syncs dir
 		return err
 	}
 	return syncDir(files)
@@ -243,8 +260,8 @@ func openDir(parent *os.Root, name string) (*os.Root, error) { return parent.Ope
 
 // createFile creates a file of mode 0600, whatever the umask, and syncs what
 // write puts into it. O_EXCL keeps it from following a link or opening anything
-// that is there already.
-func createFile(dir *os.Root, name string, write func(io.Writer) error) (err error) {
+// that is there already. Written, it belongs to uid, if that is not 0.
+func createFile(dir *os.Root, name string, uid int, write func(io.Writer) error) (err error) {
 	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -255,6 +272,11 @@ func createFile(dir *os.Root, name string, write func(io.Writer) error) (err err
 	}
 	if err := write(f); err != nil { // unbuffered: a buffer would keep plaintext
 		return err
+	}
+	if uid != 0 {
+		if err := f.Chown(uid, -1); err != nil {
+			return err
+		}
 	}
 	return f.Sync()
 }
@@ -274,6 +296,22 @@ func setMode(f *os.File, mode fs.FileMode) error {
 		return fs.ErrPermission
 	}
 	return nil
+}
+
+// hand gives a directory to the user of the jobs, if that is another one, and
+// syncs it.
+func (d *Driver) hand(r *os.Root) error {
+	dir, err := r.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // nothing was written
+	if d.config.JobUID != 0 {
+		if err := dir.Chown(d.config.JobUID, -1); err != nil {
+			return err
+		}
+	}
+	return dir.Sync()
 }
 
 func syncDir(r *os.Root) error {

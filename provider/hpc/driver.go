@@ -9,6 +9,8 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -36,6 +38,13 @@ type Config struct {
 	// Store is how store.json is written. The zero Store writes values as they are,
 	// and says nothing of what stock Nextflow then makes of them.
 	Store nextflow.Store
+
+	// JobUID is the user whose jobs read what is staged, where the launcher is root
+	// and the jobs are not: a run's directory is handed to that user when it is
+	// complete. The root must let the user through, by a mode such as 0711. Zero, the
+	// only choice of a launcher that is not root, is for jobs that run as the
+	// launcher does. Several users need a driver, and a root, for each.
+	JobUID int
 }
 
 // Names of what a run's directory holds.
@@ -72,6 +81,9 @@ var (
 // of old files, is refused: put the mark back (it is the Account of the location of
 // their objects, in receipts), or remove what is staged there.
 func New(c Config) (*Driver, error) {
+	if c.JobUID != 0 && (c.JobUID < 0 || int64(c.JobUID) >= math.MaxUint32 || os.Geteuid() != 0) {
+		return nil, &secrets.InvalidError{Field: "job user", Rule: "must be a user, and is for root alone to choose"}
+	}
 	c.Root = filepath.Clean(c.Root)
 	root, err := openRoot(c.Root)
 	if err != nil {

@@ -69,77 +69,8 @@ func (d *Driver) Remove(ctx context.Context, o provider.Object, id string) error
 		return err
 	}
 	defer root.Close()
-	if err := removeTree(root, dirName(o)); err != nil {
+	if err := d.removeRun(ctx, root, dirName(o)); err != nil {
 		return failed(op, err)
 	}
 	return nil
-}
-
-// removeRounds bounds how often removeTree starts again when something is put
-// into the tree while it is taken away.
-const removeRounds = 10
-
-// removeTree removes name with everything in it and syncs the root, also when it
-// was gone already: who removed it may have crashed before the sync. Directories
-// that a task left without permissions are opened up for it.
-func removeTree(root *os.Root, name string) error {
-	var err error
-	for range removeRounds {
-		if err = root.RemoveAll(name); err == nil {
-			return syncDir(root)
-		}
-		if errors.Is(err, fs.ErrPermission) {
-			openUp(root, name)
-		}
-	}
-	return err
-}
-
-// openUp gives the owner's permissions back to every directory under name that
-// is ours. What it can't change makes the next removal fail, which tells why.
-func openUp(parent *os.Root, name string) {
-	info, err := parent.Lstat(name)
-	if err != nil || !info.IsDir() {
-		return
-	}
-	if info.Mode().Perm()&0o700 != 0o700 && parent.Chmod(name, 0o700) != nil {
-		return
-	}
-	dir, err := parent.OpenRoot(name)
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	names, err := namesIn(dir)
-	if err != nil {
-		return
-	}
-	for _, n := range names {
-		openUp(dir, n)
-	}
-}
-
-// prune removes what keep does not want from a directory.
-func prune(dir *os.Root, keep func(name string) bool) error {
-	names, err := namesIn(dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !keep(name) {
-			if err := removeTree(dir, name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func namesIn(r *os.Root) ([]string, error) {
-	dir, err := r.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Readdirnames(-1)
 }

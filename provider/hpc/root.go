@@ -130,7 +130,7 @@ func neverUsed(root *os.Root) error {
 func markRoot(root *os.Root) error {
 	mark := strings.ToLower(rand.Text())
 	temporary := markFile + "-" + mark
-	err := createFile(root, temporary, func(w io.Writer) error {
+	err := createFile(root, temporary, 0, func(w io.Writer) error {
 		_, err := io.WriteString(w, mark)
 		return err
 	})
@@ -192,7 +192,7 @@ func failed(op string, err error) error {
 	switch {
 	case errors.As(err, &invalid):
 		code = provider.Refused
-	case errors.Is(err, errMark), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+	case errors.Is(err, errMark), errors.Is(err, errSwapped), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE), errors.Is(err, syscall.EINTR),
 		errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.EMFILE):
 		code = provider.Unavailable

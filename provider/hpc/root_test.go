@@ -3,46 +3,15 @@
 package hpc_test
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/pipesecrets/pipesecrets/internal/component"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
-
-// asUser runs this test again in a process of an ordinary user.
-func asUser(t *testing.T, uid int) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "hpc-user-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chown(dir, uid, uid); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary := filepath.Join(dir, "hpc.test") // where the user can reach it
-	if err := os.WriteFile(binary, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Dir = dir
-	cmd.Env = []string{"TMPDIR=" + dir}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
 
 func TestARootThatOthersCouldSwapIsRefused(t *testing.T) {
 	component.Root(t) // to give directories to others
