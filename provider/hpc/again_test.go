@@ -28,7 +28,7 @@ func again(t *testing.T, told string, front ...string) *exec.Cmd {
 
 func process(t *testing.T, line []string, told string) *exec.Cmd {
 	line = append(line, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=500s")
-	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), inChild+"="+told)
 	return cmd
 }

@@ -15,7 +15,11 @@ import (
 )
 
 func TestTheDriverKeepsTheContract(t *testing.T) {
-	for name, c := range map[string]hpc.Config{"all": {}, "files only": {NoEnv: true, NoStore: true}} {
+	configs := map[string]hpc.Config{"all": {}, "files only": {NoEnv: true, NoStore: true}}
+	if os.Geteuid() == 0 {
+		configs["handed to another user"] = hpc.Config{JobUID: jobUser}
+	}
+	for name, c := range configs {
 		t.Run(name, func(t *testing.T) {
 			providertest.Run(t, providertest.Harness{Synctest: true, Open: func(t *testing.T) providertest.Place { return place(t, c) }})
 		})
@@ -31,6 +35,9 @@ func place(t *testing.T, c hpc.Config) providertest.Place {
 		}
 	}
 	check(os.Mkdir(c.Root, 0o700))
+	if c.JobUID != 0 {
+		check(os.Chmod(c.Root, 0o711))
+	}
 	var refuse func(bool)
 	if os.Geteuid() != 0 { // nothing is forbidden to root
 		refuse = func(all bool) {

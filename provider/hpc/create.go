@@ -292,7 +292,7 @@ func setMode(f *os.File, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != mode || owner(info) != os.Geteuid() {
+	if bits(info) != mode || owner(info) != os.Geteuid() {
 		return fs.ErrPermission
 	}
 	return nil
@@ -329,3 +329,8 @@ func inode(info fs.FileInfo) string {
 }
 
 func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// bits are the permissions and the three bits beside them.
+func bits(info fs.FileInfo) fs.FileMode {
+	return info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
+}

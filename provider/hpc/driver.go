@@ -72,8 +72,9 @@ var (
 	_ provider.Withdrawer = (*Driver)(nil)
 )
 
-// New returns a driver for the root, or a *secrets.InvalidError for the field
-// "staging root" if somebody else could swap it or write in it. A root that is
+// New returns a driver for the root, or a *secrets.InvalidError: for the field
+// "staging root" if somebody else could swap it or write in it, for "job user" if
+// JobUID is no user or we are not root. A root that is
 // used for the first time is marked by a small hidden file, by which it is known
 // again: a path under which another directory is found, such as the one below a
 // mount that is missing, is unavailable rather than empty. Both are checked again
@@ -90,6 +91,12 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	defer root.Close()
+	if c.JobUID != 0 {
+		info, err := root.Stat(".")
+		if err != nil || info.Mode().Perm()&0o011 == 0 {
+			return nil, rootError("must let the user of the jobs pass, by a mode such as 0711")
+		}
+	}
 	horizon, err := horizonOf(root)
 	if err != nil {
 		return nil, err

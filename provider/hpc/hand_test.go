@@ -159,3 +159,18 @@ func TestWhatRootWithdrawsFromAHandedRunIsHandedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestARootThatTheJobsUserCanNotPassIsRefused(t *testing.T) {
+	component.Root(t)
+	root := t.TempDir()
+	for mode, ok := range map[fs.FileMode]bool{0o700: false, 0o744: false, 0o711: true, 0o710: true, 0o755: true} {
+		if err := os.Chmod(root, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := hpc.New(hpc.Config{Root: root, JobUID: jobUser})
+		var invalid *secrets.InvalidError
+		if ok != (err == nil) || !ok && (!errors.As(err, &invalid) || invalid.Field != "staging root") {
+			t.Errorf("%04o: got %v", mode, err)
+		}
+	}
+}

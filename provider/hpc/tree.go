@@ -22,6 +22,7 @@ type remover struct {
 	ctx  context.Context
 	top  *os.Root // the run's directory
 	uids []int    // whose directories are emptied; nil: anybody's
+	shut bool     // top is shut, and so is each directory below before it is emptied
 	// lifted tells that a deep directory was moved to the top, to be removed from there.
 	lifted bool
 }
@@ -70,9 +71,10 @@ func (d *Driver) removeRun(ctx context.Context, root *os.Root, name string) erro
 	if err != nil {
 		return err
 	}
-	if err := takeBack(top, info); err != nil {
+	if err := shut(top, info, 0o700); err != nil {
 		return err
 	}
+	r.shut = true
 	err = r.rounds(func() error {
 		if err := r.empty(top, ".", 0, func(string) bool { return false }); err != nil {
 			return err
@@ -85,10 +87,10 @@ func (d *Driver) removeRun(ctx context.Context, root *os.Root, name string) erro
 	return syncDir(root)
 }
 
-// takeBack shuts a run's directory for the user whom it was handed to, so that he
-// can't reach it any more, nor swap what is in it.
-func takeBack(top *os.Root, info fs.FileInfo) error {
-	f, err := top.Open(".")
+// shut takes a directory back from the user whom it was handed to: he can't reach
+// what is in it any more, nor swap it, not even by a descriptor of the directory.
+func shut(dir *os.Root, info fs.FileInfo, mode fs.FileMode) error {
+	f, err := dir.Open(".")
 	if err != nil {
 		return err
 	}
@@ -98,11 +100,16 @@ func takeBack(top *os.Root, info fs.FileInfo) error {
 			return err
 		}
 	}
-	if info.Mode().Perm() != 0o700 {
-		return f.Chmod(0o700)
+	if bits(info) != mode {
+		return f.Chmod(mode)
 	}
 	return nil
 }
+
+// taken is the mode of a directory below the run's that was taken back. By it the
+// next removal knows it from one of root's own that the user moved there, should
+// this one end half-way.
+const taken = fs.ModeSticky | 0o700
 
 // rounds does it until it is done.
 func (r *remover) rounds(do func() error) error {
@@ -193,13 +200,25 @@ func (r *remover) enter(parent *os.Root, path, name string, at int, info fs.File
 		return errSwapped
 	}
 	path += "/" + name
-	switch ours := at == 1 && strings.HasPrefix(name, freshPrefix) && owner(opened) == os.Geteuid(); {
-	case r.uids != nil && !ours && !slices.Contains(r.uids, owner(opened)):
+	if r.uids != nil && !slices.Contains(r.uids, owner(opened)) && !ours(name, at, opened) {
 		return fs.ErrPermission
-	case at >= maxDepth:
+	}
+	if r.shut && owner(opened) != os.Geteuid() {
+		// It stands in a directory that is shut: nobody can move it out meanwhile.
+		if err := shut(dir, opened, taken); err != nil {
+			return err
+		}
+	}
+	if at >= maxDepth {
 		return r.lift(dir, path)
 	}
 	return r.empty(dir, path, at, func(string) bool { return false })
+}
+
+// ours reports whether a directory that belongs to the launcher is one of this
+// driver's: made by a withdrawal, or taken back.
+func ours(name string, at int, info fs.FileInfo) bool {
+	return owner(info) == os.Geteuid() && (at == 1 && strings.HasPrefix(name, freshPrefix) || bits(info) == taken)
 }
 
 // lift moves the directories of a deep directory to the top. If its owner swaps

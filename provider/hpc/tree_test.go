@@ -3,6 +3,7 @@
 package hpc_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -214,4 +215,54 @@ func TestALeftoverThatCanNotBeRemovedYetIsReported(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// countdown is a context that ends after so many looks at it.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestARemovalThatEndedAnywhereIsFinishedByTheNext(t *testing.T) {
+	uid := 0
+	if os.Geteuid() == 0 {
+		uid = jobUser
+	}
+	for looks := 0; ; looks++ {
+		d, root := newDriver(t, hpc.Config{JobUID: uid})
+		o, open := staged(t, map[string][]byte{"TOKEN": canary()})
+		id, err := d.Create(t.Context(), o, open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := only(t, root)
+		for _, dir := range []string{"work", "work/deep", "work/deep/er"} {
+			path := filepath.Join(run, dir)
+			err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "leftover"), canary(), 0o600))
+			if uid != 0 {
+				err = errors.Join(err, os.Chown(path, uid, -1))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := d.Remove(&countdown{t.Context(), looks}, o, id)
+		if err := d.Remove(t.Context(), o, id); err != nil {
+			t.Fatalf("after a first one that ended at look %d: %v", looks, err)
+		}
+		empty(t, root)
+		if first == nil {
+			if looks < 10 {
+				t.Errorf("it has only %d points to end at", looks)
+			}
+			return
+		}
+	}
 }
