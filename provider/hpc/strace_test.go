@@ -52,10 +52,14 @@ func traced(t *testing.T, root string, options ...string) []string {
 // createdNow is looked for by a process when it has created.
 const createdNow = "/created-now"
 
-func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByte(t *testing.T) {
+func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByteAndNoneIsChangedByPath(t *testing.T) {
 	if root := told(); root != "" {
 		defer syscall.Umask(syscall.Umask(0))
-		d, _ := newDriver(t, hpc.Config{Root: root})
+		c := hpc.Config{Root: root}
+		if os.Geteuid() == 0 {
+			c.JobUID = jobUser
+		}
+		d, _ := newDriver(t, c)
 		o, open := staged(t, map[string][]byte{"FIRST": canary(), "SECOND": canary()})
 		id, err := d.Create(t.Context(), o, open)
 		if err != nil {
@@ -66,15 +70,20 @@ func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByte(t *testing
 		if err := d.Withdraw(t.Context(), o, id, rest); err != nil {
 			t.Fatal(err)
 		}
+		if err := d.Remove(t.Context(), o, id); err != nil {
+			t.Fatal(err)
+		}
 		return
 	}
 	root := t.TempDir()
-	calls := traced(t, root, "-e", "trace=open,openat,openat2,creat,mkdir,mkdirat,chmod,fchmod,fchmodat,?fchmodat2,write,writev,pwrite64,fsync,stat,newfstatat")
+	calls := traced(t, root, "-e", "trace=open,openat,openat2,creat,mkdir,mkdirat,chmod,fchmod,fchmodat,?fchmodat2,chown,lchown,fchownat,fchown,write,writev,pwrite64,fsync,stat,newfstatat")
 
 	creates := regexp.MustCompile(`^(?:open\w*|creat)\(.*O_CREAT.*\) = \d+<(.*)>$`)
 	other := regexp.MustCompile(`^(\w+)\(\d+<(` + regexp.QuoteMeta(root) + `[^>]*)>(.*)`)
+	byPath := regexp.MustCompile(`^(chmod|fchmodat2?|l?chown|fchownat)\(`)
 	const created, moded, written, synced = 1, 2, 3, 4
 	files, dirs := map[string]int{}, map[string]int{}
+	var handed []string
 	durable := func() {
 		t.Helper()
 		for path, state := range files {
@@ -93,6 +102,9 @@ func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByte(t *testing
 			if durable(); len(files) != 5 || len(dirs) != 3 {
 				t.Errorf("%d files and %d directories after Create, want 5 and 3", len(files), len(dirs))
 			}
+			if os.Geteuid() == 0 && (len(handed) != 6 || filepath.Dir(handed[5]) != root) {
+				t.Errorf("the run's directory is not the last of what is handed over: %q", handed)
+			}
 		}
 		if m := creates.FindStringSubmatch(call); m != nil && strings.HasPrefix(m[1], root+"/") {
 			if !strings.Contains(call, "O_EXCL") || !strings.Contains(call, ", 0600)") {
@@ -101,8 +113,8 @@ func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByte(t *testing
 			files[m[1]], dirs[filepath.Dir(m[1])] = created, created
 			continue
 		}
-		if strings.HasPrefix(call, "chmod(") || strings.HasPrefix(call, "fchmodat") {
-			t.Errorf("a mode is changed by path: %s", call)
+		if byPath.MatchString(call) {
+			t.Errorf("a mode or an owner is changed by path: %s", call)
 		}
 		m := other.FindStringSubmatch(call)
 		if m == nil {
@@ -114,6 +126,8 @@ func TestEveryFileIsCreatedExclusivelyAndHasItsModeBeforeItsFirstByte(t *testing
 			state, file = dirs[path], false
 		}
 		switch m[1] {
+		case "fchown":
+			handed = append(handed, path)
 		case "mkdirat":
 			dirs[path] = created
 			if !strings.Contains(args, ", 0700)") {
