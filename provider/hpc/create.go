@@ -244,7 +244,11 @@ func makeDir(parent *os.Root, name string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := dir.Open(".")
+	err = sameOwn(parent, name, dir)
+	var f *os.File
+	if err == nil {
+		f, err = dir.Open(".")
+	}
 	if err == nil {
 		err = errors.Join(setMode(f, 0o700), f.Close())
 	}
@@ -252,6 +256,27 @@ func makeDir(parent *os.Root, name string) (*os.Root, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
+}
+
+// sameOwn returns an error unless the directory that was opened is the launcher's
+// and stands under that name itself: within a run that was handed over, its user
+// may have put a link there.
+func sameOwn(parent *os.Root, name string, dir *os.Root) error {
+	named, err := parent.Lstat(name)
+	if err != nil {
+		return err
+	}
+	opened, err := dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(named, opened) {
+		return errSwapped
+	}
+	if owner(opened) != os.Geteuid() { // or the server squashes us
+		return fs.ErrPermission
+	}
+	return nil
 }
 
 // openDir opens a directory. The dot makes it one: OpenRoot would wait for ever

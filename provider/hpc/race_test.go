@@ -26,7 +26,7 @@ import (
 
 var (
 	raceSwaps    = flag.Int("race.swaps", 10_000, "how often the attacker swaps a link and a directory at least")
-	raceRemovals = flag.Int("race.removals", 500, "how many runs are removed under attack at least")
+	raceRemovals = flag.Int("race.removals", 200, "how many runs are removed under attack at least")
 )
 
 // exchange and symlinkat are calls relative to a descriptor that package syscall lacks: renameat2(2)
