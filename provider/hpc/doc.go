@@ -12,6 +12,25 @@
 // [Driver.Environment] names them for a job: paths only, so that nothing of a
 // value stands in a job's script, arguments or submitted environment.
 //
+// # Jobs
+//
+// A job's script begins with the text of [Driver.Prologue], which gives the job its
+// secrets in the memory of its node. Nothing of a value is in that text, and so in no
+// record of a scheduler. The rest of a record is the submitter's environment, with
+// whatever the launcher has in its own, unless it is left out:
+//
+//	Slurm        --export=NONE   by default all is recorded (sbatch(1), --export)
+//	LSF          -env "none"     by default all is recorded (bsub(1), -env)
+//	SGE          without -V      by default none is (qsub(1), -V, -v; sge_request(5))
+//	PBS, Torque  without -V      by default only HOME, PATH and the like (qsub(1B), -V)
+//	Moab         without -V      msub takes the options of qsub (Moab, msub)
+//
+// These are arguments rather than directives in the script, which SBATCH_EXPORT in the
+// submitter's environment would override. What a job exports under --export=NONE, srun
+// gives to its steps only with SLURM_EXPORT_ENV=ALL (sbatch(1)). The prologue serves
+// the node on which it runs: on other nodes a task begins with the same text. SGE and
+// PBS may choose the user's login shell for a script; -S /bin/sh sees to a POSIX one.
+//
 // # Files
 //
 // The root must be a directory that nobody else can swap or write in: it, every
