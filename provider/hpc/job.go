@@ -20,7 +20,7 @@ import (
 // full, $TMPDIR, copies files/ and env.sh there and sources that env.sh; with NoEnv it
 // copies the files only. PIPESECRETS_DIR and PIPESECRETS_ENV name the copies.
 // /dev/shm comes first since it is memory on every node, where $TMPDIR may be a disk or
-// a filesystem that is shared; /tmp is never used. A job for which nothing can be
+// a filesystem that is shared; no other place is tried. A job for which nothing can be
 // copied ends with status 78 and one line on standard error. store.json stays where it
 // was staged: Nextflow writes beside it what its tasks on other nodes read.
 //
