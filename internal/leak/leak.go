@@ -29,17 +29,26 @@ const Run = 4
 // passed over. So unrelated output matches by chance, about once in 2^32 places
 // for a random value of bytes and once in 2^24 for one of letters and digits.
 func Find(output, value []byte) (form string, found bool) {
-	if len(value) < Run {
-		panic(fmt.Sprintf("leak: a value of %d bytes can't be searched for", len(value)))
-	}
-	runs := make(map[[Run]byte]bool, len(value))
-	for i := range len(value) - Run + 1 {
-		runs[[Run]byte(value[i:])] = true
+	return FindAny(output, [][]byte{value}, Run)
+}
+
+// FindAny is [Find] for many values, of which a piece is run bytes long. A longer
+// run is for outputs in which short ones occur by chance: long ones, or such as
+// hold base64 and hashes, or for many values.
+func FindAny(output []byte, values [][]byte, run int) (form string, found bool) {
+	runs := map[string]bool{}
+	for _, value := range values {
+		if len(value) < run {
+			panic(fmt.Sprintf("leak: a value of %d bytes can't be searched for", len(value)))
+		}
+		for i := range len(value) - run + 1 {
+			runs[string(value[i:i+run])] = true
+		}
 	}
 	for _, f := range forms {
 		for _, text := range f.read(output) {
-			for i := range len(text) - Run + 1 {
-				if runs[[Run]byte(text[i:])] {
+			for i := range len(text) - run + 1 {
+				if runs[string(text[i:i+run])] {
 					return f.name, true
 				}
 			}

@@ -171,3 +171,16 @@ func TestCanariesDiffer(t *testing.T) {
 		t.Errorf("%d and %d bytes, equal: %v", len(a), len(b), bytes.Equal(a, b))
 	}
 }
+
+func TestManyValuesAreSearchedForByLongerPieces(t *testing.T) {
+	first, second := leak.Canary(), leak.Canary()
+	both := [][]byte{first, second}
+	for _, p := range printed {
+		if _, found := leak.FindAny([]byte(p.print(second)), both, 12); !found {
+			t.Errorf("%s: missed", p.name)
+		}
+		if _, found := leak.FindAny([]byte(p.print(second[:11])), both, 12); found {
+			t.Errorf("%s: a piece was found that is too short", p.name)
+		}
+	}
+}
