@@ -33,6 +33,13 @@
 // The environment of a process has a limit of its own, about 2 MB on Linux for all
 // variables and arguments together, which thirty values of the largest size reach.
 //
+// Nextflow puts the file of lines, .nf-*.secrets, beside the store. Versions 24.05
+// to 24.10 remove it when they end, unless they are killed; others leave it. So the
+// store belongs into a directory that is removed after the run with all that is in
+// it, as provider/hpc does. It is written in the default encoding of Nextflow's Java,
+// which Nextflow's own launcher makes UTF-8, whatever the locale; one that does not,
+// in the C locale, makes question marks of what is not ASCII.
+//
 // # The byte-safe route
 //
 // A file in which values stand between single quotes, as provider/hpc writes it

@@ -150,6 +150,30 @@ process snowflake {
   proof SNOWFLAKE_PRIVATE_KEY_RAW
   '''
 }
+process by_label {
+  label 'keyed'
+  output: stdout
+  script:
+  '''
+  proof - by_label "$SNOWFLAKE_PRIVATE_KEY_RAW"
+  '''
+}
+process by_label_and_name {
+  label 'keyed'
+  output: stdout
+  script:
+  '''
+  proof - by_label_and_name "${SNOWFLAKE_PRIVATE_KEY_RAW-}$OWN"
+  '''
+}
+workflow keys {
+  main:
+  snowflake()
+  by_label()
+  by_label_and_name()
+  emit:
+  snowflake.out.mix(by_label.out, by_label_and_name.out)
+}
 `
 
 const foundWorkflow = `
@@ -164,7 +188,7 @@ workflow {
   synapse() | view
   dragen() | view
   mixcr() | view
-  snowflake() | view
+  keys() | view
   shells() | view
 }
 `
@@ -174,6 +198,11 @@ const foundConfig = `
 sql { db { athena { user = secrets.ATHENA_USER; password = secrets.ATHENA_PASSWORD } } }
 params.athena = java.security.MessageDigest.getInstance('SHA-256').digest("${secrets.ATHENA_USER}:${secrets.ATHENA_PASSWORD}".getBytes('UTF-8')).encodeHex().toString()
 env { SENTIEON_AUTH_DATA = secrets.SENTIEON_AUTH_DATA }
+process {
+  withName: 'keys:snowflake' { beforeScript = 'export OWN=lost' }
+  withLabel: 'keyed' { beforeScript = 'export OWN=lost' }
+  withName: 'by_label_and_name' { beforeScript = 'export OWN=kept' }
+}
 `
 
 // shells is a process with many hostile secrets, and these. Each of them that is
@@ -276,7 +305,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 
 	inStore := stage(t, hpc.Config{Store: nextflow.Store{Form: nextflow.Escaped, Read: reads}, NoEnv: true}, plain)
 	inEnv := stage(t, hpc.Config{NoStore: true}, map[string]string{"SNOWFLAKE_PRIVATE_KEY_RAW": key})
-	route := nextflow.Route{Env: inEnv.env["PIPESECRETS_ENV"], Secrets: []secrets.Name{name(t, "SNOWFLAKE_PRIVATE_KEY_RAW")}, Names: []string{"snowflake"}}
+	route := nextflow.Route{Env: inEnv.env["PIPESECRETS_ENV"], Secrets: []secrets.Name{name(t, "SNOWFLAKE_PRIVATE_KEY_RAW")}, Names: []string{"snowflake"}, Labels: []string{"keyed"}}
 	if files["route.config"], err = route.Config(); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +314,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 		"licence": string(license), "server": server, "read": read, "athena": plain["ATHENA_USER"] + ":" + plain["ATHENA_PASSWORD"],
 		"mitohifi": "--ncbi-api-key " + plain["NCBI_API_KEY"], "python_NCBI_EMAIL": plain["NCBI_EMAIL"], "python_NCBI_API_KEY": plain["NCBI_API_KEY"],
 		"dragen":                    "--lic-server=" + plain["DRAGEN_USERNAME"] + ":" + plain["DRAGEN_PASSWORD"] + "@license.edicogenome.com",
-		"SNOWFLAKE_PRIVATE_KEY_RAW": key, "SENTIEON_AUTH_DATA": plain["SENTIEON_AUTH_DATA"],
+		"SNOWFLAKE_PRIVATE_KEY_RAW": key, "by_label": key, "by_label_and_name": "kept", "SENTIEON_AUTH_DATA": plain["SENTIEON_AUTH_DATA"],
 	}
 	for _, n := range []string{"SENTIEON_LICENSE_BASE64", "SYNAPSE_AUTH_TOKEN", "MI_LICENSE"} {
 		expected[n] = plain[n]

@@ -19,7 +19,10 @@ type Route struct {
 	Secrets []secrets.Name
 
 	// Names and Labels select processes as withName and withLabel do: a pattern
-	// each. Without any, all processes are meant.
+	// each. Without any, all processes are meant. What a pipeline's configuration
+	// sets by withName stands above all that is set by a label, and what it sets for
+	// an alias or a name with its workflows above what is set for the plain name of
+	// the process: where it sets beforeScript or secret so, select by that name.
 	Names, Labels []string
 
 	// Pass names further variables that containers are given: those of the
@@ -52,19 +55,19 @@ func (r Route) Config() (string, error) {
 		return "", err
 	}
 	var selectors []string
-	for _, chosen := range []struct {
-		by       string
-		patterns []string
-	}{{"withName", r.Names}, {"withLabel", r.Labels}} {
-		for _, pattern := range chosen.patterns {
-			if pattern == "" || !plain(pattern) {
-				return "", errProcess
-			}
-			selectors = append(selectors, chosen.by+": '"+pattern+"'")
+	for _, p := range slices.Concat(r.Names, r.Labels) {
+		if p == "" || !plain(p) {
+			return "", errProcess
 		}
 	}
+	for _, p := range r.Names {
+		selectors = append(selectors, byName(p))
+	}
+	for _, p := range r.Labels {
+		selectors = append(selectors, "withLabel: '"+last(p)+"'")
+	}
 	if len(selectors) == 0 {
-		selectors = []string{"withName: '.*'"}
+		selectors = []string{byName(".*")}
 	}
 	variables := slices.Clone(r.Pass)
 	for _, v := range variables {
@@ -93,6 +96,25 @@ func (r Route) Config() (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// last returns a pattern that selects the same as another one, and that a pipeline's
+// configuration will not have. Of the selectors that match the last one counts, and
+// one that is written twice stays where it was first.
+func last(pattern string) string {
+	if rest, ok := strings.CutPrefix(pattern, "!"); ok {
+		return "!(?:" + strings.TrimSpace(rest) + ")"
+	}
+	return "(?:" + pattern + ")"
+}
+
+// byName returns a selector of names. A plain name matches with its workflows before
+// it too, since what matches so counts for more.
+func byName(pattern string) string {
+	if variable(pattern) {
+		return "withName: '(?:.*:)?" + pattern + "'"
+	}
+	return "withName: '" + last(pattern) + "'"
 }
 
 // Script returns the line of shell that takes the secrets from the file: it ends

@@ -23,11 +23,12 @@ func TestTheConfigurationHoldsPathsAndNames(t *testing.T) {
 		route nextflow.Route
 		want  string
 	}{
-		{nextflow.Route{}, "process {\n    withName: '.*'" + block + "}\n"},
-		{nextflow.Route{Names: []string{"FOO|BAR:.*", "!BAZ"}, Labels: []string{"big"}},
-			"process {\n    withName: 'FOO|BAR:.*'" + block + "    withName: '!BAZ'" + block + "    withLabel: 'big'" + block + "}\n"},
+		{nextflow.Route{}, "process {\n    withName: '(?:.*)'" + block + "}\n"},
+		{nextflow.Route{Names: []string{"FOO|BAR:.*", "!BAZ", "FOO"}, Labels: []string{"big", "! small"}},
+			"process {\n    withName: '(?:FOO|BAR:.*)'" + block + "    withName: '!(?:BAZ)'" + block + "    withName: '(?:.*:)?FOO'" + block +
+				"    withLabel: '(?:big)'" + block + "    withLabel: '!(?:small)'" + block + "}\n"},
 		{nextflow.Route{Secrets: []secrets.Name{name(t, "KEY_B"), name(t, "KEY_A")}, Pass: []string{"TMPDIR", "KEY_A"}},
-			"process {\n    withName: '.*'" + block + "}\n" +
+			"process {\n    withName: '(?:.*)'" + block + "}\n" +
 				"apptainer.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\ncharliecloud.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\n" +
 				"docker.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\npodman.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\n" +
 				"sarus.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\nshifter.envWhitelist = 'KEY_A,KEY_B,TMPDIR'\n" +
@@ -146,7 +147,7 @@ func ExampleRoute() {
 	fmt.Print(text)
 	// Output:
 	// process {
-	//     withName: 'SNOW.*' {
+	//     withName: '(?:SNOW.*)' {
 	//         beforeScript = '''[ -r '/shared/psec/psec-4f2a-9c/env.sh' ] || { echo '/shared/psec/psec-4f2a-9c/env.sh' is not there >&2; exit 1; }; { case $- in *x*) set +x; . '/shared/psec/psec-4f2a-9c/env.sh'; set -x;; *) . '/shared/psec/psec-4f2a-9c/env.sh';; esac; } 2>/dev/null'''
 	//         secret = []
 	//     }

@@ -38,7 +38,7 @@ func (s Store) Write(w io.Writer, values map[secrets.Name]secrets.Value) error {
 		return err
 	}
 	if len(values) == 0 {
-		_, err := io.WriteString(w, "[]") // Nextflow fails on an empty file
+		_, err := io.WriteString(w, "[]") // as Nextflow writes it
 		return err
 	}
 	opening := "[\n"
