@@ -30,6 +30,8 @@ func random(n int) []byte {
 
 func base64Of(n int) string { return base64.StdEncoding.EncodeToString(random(n)) }
 
+func urlBase64Of(n int) string { return base64.RawURLEncoding.EncodeToString(random(n)) }
+
 // pem is the text of a key as files have it.
 func pem() string {
 	var b strings.Builder
@@ -246,7 +248,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 		"SENTIEON_SERVER_BASE64":  base64.StdEncoding.EncodeToString([]byte(server)),
 		"NCBI_API_KEY":            hex.EncodeToString(random(18)),
 		"NCBI_EMAIL":              rand.Text() + "@example.org",
-		"SYNAPSE_AUTH_TOKEN":      base64.RawURLEncoding.EncodeToString(random(40)) + "." + base64.RawURLEncoding.EncodeToString(random(700)) + "." + base64.RawURLEncoding.EncodeToString(random(256)),
+		"SYNAPSE_AUTH_TOKEN":      urlBase64Of(40) + "." + urlBase64Of(700) + "." + urlBase64Of(256),
 		"DRAGEN_USERNAME":         rand.Text(),
 		"DRAGEN_PASSWORD":         rand.Text() + "p@ss:w\"o$r`d'\\",
 		"MI_LICENSE":              base64Of(4500),
@@ -304,7 +306,10 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 
 	inStore := stage(t, hpc.Config{Store: nextflow.Store{Form: nextflow.Escaped, Read: reads}, NoEnv: true}, plain)
 	inEnv := stage(t, hpc.Config{NoStore: true}, map[string]string{"SNOWFLAKE_PRIVATE_KEY_RAW": key})
-	route := nextflow.Route{Env: inEnv.env["PIPESECRETS_ENV"], Secrets: []secrets.Name{name(t, "SNOWFLAKE_PRIVATE_KEY_RAW")}, Names: []string{"snowflake"}, Labels: []string{"keyed"}}
+	route := nextflow.Route{
+		Env: inEnv.env["PIPESECRETS_ENV"], Secrets: []secrets.Name{name(t, "SNOWFLAKE_PRIVATE_KEY_RAW")},
+		Names: []string{"snowflake"}, Labels: []string{"keyed"},
+	}
 	if files["route.config"], err = route.Config(); err != nil {
 		t.Fatal(err)
 	}
