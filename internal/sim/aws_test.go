@@ -234,7 +234,7 @@ func (r requests) String() string {
 }
 
 func TestSimulationOnAWS(t *testing.T) {
-	n := min(wanted(), max(wanted()/40, 200))
+	n := min(wanted(), max(wanted()/100, 200))
 	sum := histories(t, n, awsAccounts)
 	fmt.Println("on AWS:", sum.sent)
 	least := min(sum.sent.overdue, sum.sent.expired, sum.crashes, sum.takeovers, sum.stuck, sum.lost)
