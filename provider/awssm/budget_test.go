@@ -100,14 +100,16 @@ func TestWhoeverStopsWaitingLosesNobodyATurn(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		group.Wait()
+		if err := l.wait(ctx, runID(t, "r"), false); !errors.Is(err, context.Canceled) {
+			t.Errorf("who has given up before is told %v", err)
+		}
 		if d := queue(t, l, 25, 25)[0]; d > 1001*time.Millisecond {
 			t.Errorf("50 after 200 that gave up take %v", d)
 		}
+		l.mu.Lock() // a timer may be serving
+		defer l.mu.Unlock()
 		if len(l.turns) != 0 || len(l.queues) != 0 {
 			t.Errorf("%d runs and %d queues are left", len(l.turns), len(l.queues))
-		}
-		if err := l.wait(ctx, runID(t, "r"), false); !errors.Is(err, context.Canceled) {
-			t.Errorf("who has given up before is told %v", err)
 		}
 	})
 }
@@ -160,6 +162,8 @@ func TestABudgetFollowsWhatAWSTakes(t *testing.T) {
 		for range 2000 {
 			l.passed()
 		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.rate != 50 {
 			t.Errorf("when all passes again it gives out %v a second", l.rate)
 		}
