@@ -273,11 +273,10 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 				continue
 			}
 			aimed[item.Name] = true
-			rule := carries(driver, item.Name, p.values[item.Name])
+			rule := ""
+			item.Weight, rule = carries(driver, item.Name, p.values[item.Name])
 			if rule != "" {
 				problems = append(problems, Problem{Name: item.Name, Target: target, Rule: rule})
-			} else if w, weighs := driver.(provider.Weigher); weighs {
-				item.Weight = w.Weigh(item.Name, p.values[item.Name])
 			}
 			p.targets[target] = append(p.targets[target], item.Item)
 		}
@@ -293,9 +292,10 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 // maxTarget is the longest name of a target that is quoted, in bytes.
 const maxTarget = 64
 
-// carries returns why a driver can't carry a value, or "". A driver's own error
-// text, or the text of its panic, is not passed on: it was handed the value.
-func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (rule string) {
+// carries returns how much of an object a value takes, if the driver says so, and why
+// the driver can't carry it, or "". A driver's own error text, or the text of its
+// panic, is not passed on: it was handed the value.
+func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (weight int, rule string) {
 	const unknown = "value: the target can't carry it"
 	defer func() {
 		if recover() != nil {
@@ -305,12 +305,15 @@ func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (
 	err := driver.Carries(name, value)
 	var invalid *secrets.InvalidError
 	switch {
-	case err == nil:
-		return ""
 	case errors.As(err, &invalid):
-		return invalid.Error()
+		return 0, invalid.Error()
+	case err != nil:
+		return 0, unknown
 	}
-	return unknown
+	if w, weighs := driver.(provider.Weigher); weighs {
+		weight = w.Weigh(name, value)
+	}
+	return weight, ""
 }
 
 // known reports whether the resolution has an answer for the name other than a

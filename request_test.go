@@ -213,16 +213,29 @@ func (telltale) Carries(_ secrets.Name, v secrets.Value) error {
 	return v.Reveal(func(plain []byte) error { panic(string(plain)) })
 }
 
+// weighty is one that panics with the value it was asked to weigh.
+type weighty struct{ provider.Provider }
+
+func (weighty) Weigh(n secrets.Name, v secrets.Value) int {
+	_ = telltale{}.Carries(n, v)
+	return 0
+}
+
 func TestADriverThatPanicsOverAValueRefusesItAndTellsNothing(t *testing.T) {
-	h := newHouse(t, func(c *pipesecrets.Config) {
-		c.Targets = map[string]provider.Provider{"cluster": telltale{c.Targets["cluster"]}}
-	})
-	_, plain := h.put(ada, genomics, "TOKEN")
-	_, err := h.Launch(t.Context(), lin, h.request("r1", genomics, "TOKEN"))
-	if !errors.Is(err, pipesecrets.ErrRefused) || strings.Contains(err.Error(), string(plain)) {
-		t.Error("it was not refused, or the value was told")
+	for _, wrap := range []func(provider.Provider) provider.Provider{
+		func(p provider.Provider) provider.Provider { return telltale{p} },
+		func(p provider.Provider) provider.Provider { return weighty{p} },
+	} {
+		h := newHouse(t, func(c *pipesecrets.Config) {
+			c.Targets = map[string]provider.Provider{"cluster": wrap(c.Targets["cluster"])}
+		})
+		_, plain := h.put(ada, genomics, "TOKEN")
+		_, err := h.Launch(t.Context(), lin, h.request("r1", genomics, "TOKEN"))
+		if !errors.Is(err, pipesecrets.ErrRefused) || strings.Contains(err.Error(), string(plain)) {
+			t.Error("it was not refused, or the value was told")
+		}
+		h.nothingStaged()
 	}
-	h.nothingStaged()
 }
 
 // narrow is a driver whose objects hold only so much, and which takes one object a

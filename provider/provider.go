@@ -21,9 +21,9 @@
 //
 // A driver answers [Error] with a [Code], and never wraps or quotes what its
 // platform said: such texts may hold a value. A driver does not retry, unless the
-// platform asked it to wait; a code says whether the protocol should. It honours its context: a call that was
-// cancelled may or may not have had its effect, and begins nothing more that makes
-// anything.
+// platform asked it to wait; a code says whether the protocol should. It honours
+// its context: a call that was cancelled may or may not have had its effect, and
+// begins nothing more that makes anything.
 package provider
 
 import (
@@ -119,8 +119,8 @@ type Provider interface {
 
 	// Plan decides which objects hold the items: each item in exactly one. It
 	// does no I/O. A run that the platform can't take is refused with a
-	// *secrets.InvalidError; run is zero where only that is asked. nonce returns 26 unguessable characters of [a-z2-7], others
-	// at each call; Name must contain one unless the platform's contract rules
+	// *secrets.InvalidError; run is zero where only that is asked. nonce returns 26
+	// unguessable characters of [a-z2-7], others at each call; Name must contain one unless the platform's contract rules
 	// it out, and then follows from the run and the items alone. Stage, Token,
 	// Mark, Run, Epoch and Expires are set by the caller.
 	Plan(run secrets.RunID, items []Item, nonce func() string) ([]Object, error)

@@ -21,9 +21,6 @@ import (
 // horizon is a formality; and it knows no permissions, so that nothing is refused
 // and nothing is out of reach.
 func TestConformanceOnMoto(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute of requests, one after the other")
-	}
 	endpoint := moto.Start(t)
 	layouts(t, func(t *testing.T, layout awssm.Layout) {
 		providertest.Run(t, providertest.Harness{

@@ -37,7 +37,7 @@ type order struct {
 // what it staged when its input ends.
 func TestLauncher(t *testing.T) {
 	if os.Getenv("PIPESECRETS_TEST_LAUNCHER") == "" {
-		t.Skip("this is the launcher of other tests")
+		return
 	}
 	input := json.NewDecoder(os.Stdin)
 	var o order

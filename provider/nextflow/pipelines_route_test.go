@@ -116,7 +116,7 @@ func TestTheRouteReachesAllProcessesWhateverTheirConfigurationAndCarriesAnyValue
 	if leaks := r.leaks(t, canaries); len(leaks) > 0 {
 		t.Errorf("values stand in %q", leaks)
 	}
-	traces, err := filepath.Glob(r.dir + "/work/*/*/.command.log")
+	traces, err := filepath.Glob(filepath.Join(r.dir, "work", "*", "*", ".command.log"))
 	if err != nil || len(traces) == 0 {
 		t.Fatal(err, "there is no trace")
 	}

@@ -342,7 +342,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 	}
 	// Values that the pipeline itself shows are found, which the search must do.
 	for n, file := range map[string]string{"SENTIEON_READ_BASE64": ".command.sh", "SENTIEON_AUTH_DATA": ".command.run"} {
-		shows, err := filepath.Glob(r.dir + "/work/*/*/" + file)
+		shows, err := filepath.Glob(filepath.Join(r.dir, "work", "*", "*", file))
 		if err != nil {
 			t.Fatal(err)
 		}

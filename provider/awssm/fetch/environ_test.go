@@ -73,10 +73,10 @@ func TestAChildProcessReadsWhatWasStaged(t *testing.T) {
 	}
 }
 
-// TestChild is the process that the test above starts.
+// TestChild is no test but the process that the test above starts.
 func TestChild(t *testing.T) {
 	if os.Getenv("FETCH_TEST_CHILD") == "" {
-		t.Skip("skipped: it is for another test to start")
+		return
 	}
 	_, _ = os.Stdout.WriteString(os.Getenv("TOKEN"))
 	os.Exit(0)
