@@ -31,7 +31,9 @@
 // A run keeps the versions that it was launched with. Delete stops new use at
 // once; sealed bytes stay with the last run that pins them, so that its logs can
 // still be masked. Revoke also pulls a secret from the runs under way and says
-// which. A resumed or repeated run is a new run with a new id and resolves
+// which. A run that has ended may keep what it has staged for a while, so that a task
+// which failed can be run again (Ending.ReplayFor); after that there is nothing to run
+// it with. A resumed or repeated run is a new run with a new id and resolves
 // afresh, under the secrets of whoever launches it. A service account has no
 // secrets of its own. A pipeline that is shared between workspaces uses those of
 // the workspace it runs in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/precedence"
@@ -19,6 +20,13 @@ type Ending struct {
 	// Outcome is the host's word for it, such as "succeeded", "failed" or
 	// "cancelled": at most 64 bytes of visible ASCII.
 	Outcome string
+
+	// ReplayFor is how long what was staged stays where it is, so that a task which
+	// failed can be run again with it; at most until Config.MaxNeed after the run's
+	// start. Zero removes it at once. Until then another Complete without it, or the
+	// revocation of one of the secrets, ends that. A run that is still being staged, or
+	// that holds a revoked secret, keeps nothing; Receipt.Run.Kept tells.
+	ReplayFor time.Duration
 }
 
 const maxOutcome = 64
@@ -58,8 +66,8 @@ func (s *Service) loadRun(ctx context.Context, c rbac.Caller, id secrets.RunID, 
 
 // Attach answers a run's launch again, in any process: after a restart of the
 // launcher, or for whoever reads the run's logs. References are there while the
-// run is under way, and its logs can be masked for Config.MaskFor after it ended;
-// stage.ErrEnded then. ErrBusy while it is still being staged. Other people's own
+// run is under way, or kept (Ending.ReplayFor), and its logs can be masked for
+// Config.MaskFor after that; stage.ErrEnded then. ErrBusy while it is still being staged. Other people's own
 // secrets are left out of References and Resolution, but for operators; the
 // redactor masks them, and its marks name them. It needs what [Service.Complete]
 // needs.
@@ -92,6 +100,9 @@ func (s *Service) Attach(ctx context.Context, c rbac.Caller, id secrets.RunID) (
 	launch.Resolution.Choices = slices.DeleteFunc(launch.Resolution.Choices, func(choice precedence.Choice) bool {
 		return hidden[choice.Winner.Name]
 	})
+	if run.Phase > stage.Active && !run.IsKept(time.Now()) { // it may be there yet; not for long
+		launch.References = nil
+	}
 	return launch, nil
 }
 
@@ -117,7 +128,8 @@ func (s *Service) Renew(ctx context.Context, c rbac.Caller, id secrets.RunID) (u
 }
 
 // Complete ends a run and removes what was staged for it, whether the pipeline
-// succeeded or not. It may be called by any process, any number of times. It
+// succeeded or not; or leaves that to the first sweep after Ending.ReplayFor. It may be
+// called by any process, any number of times. It
 // never waits for a platform: the receipt tells what is gone, and what the sweep
 // has yet to remove or verify. ErrBusy means that another process is removing
 // right now. An error tells what could not be removed yet; the run has ended all
@@ -130,6 +142,9 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionComplete, Run: id}
 	if !visible(e.Outcome) || len(e.Outcome) > maxOutcome {
 		return stage.Receipt{}, &secrets.InvalidError{Field: "outcome", Rule: "must be at most 64 bytes of visible ASCII"}
+	}
+	if e.ReplayFor < 0 {
+		return stage.Receipt{}, &secrets.InvalidError{Field: "replayfor", Rule: "may not be negative"}
 	}
 	defer func() { err = s.failed(ctx, ev, err) }()
 	known, _, err := s.loadRun(ctx, c, id, false, ev)
@@ -145,7 +160,12 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 	}
 	told := ev
 	told.Outcome, told.Reason = secrets.Done, e.Outcome
-	receipt, err = s.engine.Unstage(ctx, id, c.Name(), e.Outcome, told)
+	if e.ReplayFor > 0 {
+		told.Reason = strings.TrimPrefix(e.Outcome+", to be kept for replay", ", ")
+		receipt, err = s.engine.Keep(ctx, id, c.Name(), e.Outcome, e.ReplayFor, told)
+	} else {
+		receipt, err = s.engine.Unstage(ctx, id, c.Name(), e.Outcome, told)
+	}
 	err = busy(err)
 	if err != nil && receipt.Run.Phase >= stage.Ending { // it has ended; what could not be removed is in the log
 		err = recorded{err}

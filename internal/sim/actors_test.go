@@ -36,6 +36,14 @@ func (w *world) end(p *process, e *stage.Engine, id secrets.RunID, outcome strin
 	})
 }
 
+// keep ends a run that keeps what it has staged for a while.
+func (w *world) keep(p *process, e *stage.Engine, id secrets.RunID, d time.Duration) {
+	_ = w.bounded(p, func(ctx context.Context) error {
+		_, err := e.Keep(context.WithValue(ctx, wish{}, true), id, "user:"+p.name, "failed", d)
+		return err
+	})
+}
+
 // start starts a process with an engine of its own.
 func (w *world) start(name string, run func(*process, *stage.Engine)) *process {
 	p := &process{name: name}
@@ -103,7 +111,11 @@ func (w *world) launcher(p *process, e *stage.Engine, ids []secrets.RunID, dice 
 		if d&64 == 0 {
 			time.Sleep(time.Duration(d%13) * time.Minute)
 		}
-		if d%5 != 0 { // else the host forgets it
+		switch {
+		case d%5 == 0: // the host forgets it
+		case d%3 == 0:
+			w.keep(p, e, id, time.Duration(1+d%37)*time.Minute)
+		default:
 			_ = w.end(p, e, id, "done")
 		}
 	}

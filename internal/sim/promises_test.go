@@ -81,7 +81,7 @@ func (w *world) removing(p *process, platform string, c providertest.Call) {
 	if row.ID != "" && c.ID == "" {
 		w.fail("by id", "a removal of %s goes by its name", o.Name)
 	}
-	if run.Phase < stage.Ending && len(w.kept(platform, run, o.Items)) > 0 {
+	if (run.Phase < stage.Ending || w.isKept(run) && row.State == stage.Created) && len(w.kept(platform, run, o.Items)) > 0 {
 		w.fail("early delete", "%s is removed while its run is %s", o.Name, run.Phase)
 	}
 }
@@ -144,8 +144,8 @@ func (w *world) check() {
 	w.settleStrays()
 	now := time.Now()
 	for id, at := range w.crashed {
-		if run, _, err := w.load(id); err == nil && run.Phase == stage.Active {
-			delete(w.crashed, id) // its last commit was made: the run is under way, and needed
+		if run, _, err := w.load(id); err == nil && (run.Phase == stage.Active || w.isKept(run)) {
+			delete(w.crashed, id) // its last commit was made: the run is under way, and needed, or kept
 		} else if clean, was := w.cleaned[id]; left[id] {
 			delete(w.cleaned, id)
 		} else if !was || clean.Before(at) {
@@ -153,15 +153,18 @@ func (w *world) check() {
 		}
 	}
 	for id := range w.refs { // handed out, and not ended
-		if w.ended[id] {
+		run, rows, err := w.load(id)
+		if w.ended[id] && !w.isKept(run) {
 			delete(w.refs, id)
 			continue
 		}
-		run, rows, err := w.load(id)
-		if err != nil || run.Phase != stage.Active {
+		if err != nil || run.Phase != stage.Active && !w.isKept(run) {
 			continue
 		}
 		for _, row := range rows {
+			if run.Phase != stage.Active && row.State != stage.Created {
+				continue
+			}
 			o, there := w.truth(row.Target, row.Object.Name)
 			for _, item := range w.kept(row.Target, run, row.Object.Items) {
 				if !there || o.Going || !o.holds(item.Name, w.plain[item.Pin]) {
@@ -172,6 +175,9 @@ func (w *world) check() {
 		}
 	}
 }
+
+// isKept reports whether what an ended run has staged is kept.
+func (w *world) isKept(run stage.Run) bool { return run.IsKept(time.Now().Add(w.skew)) }
 
 // settleStrays forgets the empty places that are gone or in use, and sees that no
 // other stays longer than it takes to find and remove it.

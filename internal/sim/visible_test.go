@@ -25,7 +25,7 @@ func (w *world) allow(settled time.Time) {
 				continue
 			}
 			run, row, _ := w.row(o.Run, o.Stage)
-			if run.Phase != stage.Ending || !run.Ended.Before(settled) {
+			if run.Phase != stage.Ending || !run.Ended.Before(settled) || !run.Kept.Before(settled) {
 				continue
 			}
 			tried := w.calmSweeps >= 3 && row.Code != provider.Unavailable

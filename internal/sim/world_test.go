@@ -39,6 +39,7 @@ type world struct {
 	ctx       context.Context
 	seed      uint64
 	backend   storetest.Backend
+	skew      time.Duration // of its clock
 	platforms map[string]platform
 	broken    string // the promise that was broken first
 
@@ -85,12 +86,13 @@ type world struct {
 // newWorld returns a world whose platforms are made by place.
 func newWorld(ctx context.Context, seed uint64, backend storetest.Backend, place func(*world) map[string]platform) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
+	var skew time.Duration
 	if m, ours := backend.(*storetest.Memory); ours { // whose clock need not be the processes'
-		skew := [8]time.Duration{3: 7 * time.Minute, 5: -7 * time.Minute}[seed%8]
+		skew = [8]time.Duration{3: 7 * time.Minute, 5: -7 * time.Minute}[seed%8]
 		m.Now = func() time.Time { return time.Now().Add(skew) }
 	}
 	w := &world{
-		ctx: ctx, seed: seed, backend: backend,
+		ctx: ctx, seed: seed, backend: backend, skew: skew,
 		actor: map[secrets.RunID]*process{}, epoch: map[secrets.RunID]uint64{}, ended: map[secrets.RunID]bool{}, twice: map[secrets.RunID]bool{},
 		crashed: map[secrets.RunID]time.Time{}, cleaned: map[secrets.RunID]time.Time{}, found: map[string]finding{},
 		sweeping: map[*process]int{}, began: map[*process]time.Time{}, lost: map[string]*loss{}, refused: map[string]func(string) bool{},
@@ -283,6 +285,8 @@ func (w *world) committed(ctx context.Context, p *process, method string, id sec
 				w.takeovers++
 			}
 			w.actor[id] = nil
+		} else if run.Epoch > w.epoch[id] { // it is kept no longer
+			w.epoch[id], w.actor[id] = run.Epoch, nil
 		}
 	case "Found":
 		if _, rows, err := w.load(id); err == nil && len(rows) == 1 {

@@ -99,7 +99,11 @@ pipesecrets_load() {
 		pipesecrets_remove
 	done
 	if [ -z "$PIPESECRETS_COPY" ]; then
-		echo "pipesecrets: the staged secrets could not be read, or there is no room for them in /dev/shm or TMPDIR" >&2
+		if [ -r "$2/@FILES@" ]; then
+			echo "pipesecrets: the staged secrets could not be copied: is there no room in /dev/shm and TMPDIR?"
+		else
+			echo "pipesecrets: there is no $2 here that can be read: the secrets of a run are removed when it has ended"
+		fi >&2
 		exit 78
 	fi
 	set -- "$1" "$PIPESECRETS_COPY"

@@ -117,8 +117,9 @@ func byName(pattern string) string {
 	return "withName: '" + last(pattern) + "'"
 }
 
-// Script returns the line of shell that takes the secrets from the file: it ends
-// the task if the file is not there, and keeps values out of a trace ("set -x",
+// Script returns the line of shell that takes the secrets from the file: it says so and
+// ends the task if the file is not there, as when a task of a run that has ended is run
+// again, and keeps values out of a trace ("set -x",
 // which NXF_DEBUG=2 turns on). It holds no backslash and no three quotes in a row,
 // so that it can stand between those in Groovy.
 func (r Route) Script() (string, error) {
@@ -126,7 +127,7 @@ func (r Route) Script() (string, error) {
 		return "", errPath
 	}
 	file := "'" + r.Env + "'"
-	return "[ -r " + file + " ] || { echo " + file + " is not there >&2; exit 1; }; " +
+	return "[ -r " + file + " ] || { echo pipesecrets: there is no " + file + " here: the secrets of a run are removed when it has ended >&2; exit 1; }; " +
 		"{ case $- in *x*) set +x; . " + file + "; set -x;; *) . " + file + ";; esac; } 2>/dev/null", nil
 }
 

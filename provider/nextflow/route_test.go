@@ -16,7 +16,7 @@ import (
 )
 
 func TestTheConfigurationHoldsPathsAndNames(t *testing.T) {
-	script := "[ -r '/run/psec/env.sh' ] || { echo '/run/psec/env.sh' is not there >&2; exit 1; }; " +
+	script := "[ -r '/run/psec/env.sh' ] || { echo pipesecrets: there is no '/run/psec/env.sh' here: the secrets of a run are removed when it has ended >&2; exit 1; }; " +
 		"{ case $- in *x*) set +x; . '/run/psec/env.sh'; set -x;; *) . '/run/psec/env.sh';; esac; } 2>/dev/null"
 	block := " {\n        beforeScript = '''" + script + "'''\n        secret = []\n    }\n"
 	for _, c := range []struct {
@@ -128,7 +128,7 @@ func TestATaskWhoseSecretsAreGoneEndsAndSaysSo(t *testing.T) {
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NXF_DEBUG=0"}
 	said, err := cmd.CombinedOutput()
-	if _, exists := os.Stat(cmd.Dir + "/out"); err == nil || exists == nil || !strings.Contains(string(said), "env.sh is not there") {
+	if _, exists := os.Stat(cmd.Dir + "/out"); err == nil || exists == nil || !strings.Contains(string(said), "env.sh here: the secrets of a run are removed when it has ended") {
 		t.Errorf("%v: %s", err, said)
 	}
 }
@@ -148,7 +148,7 @@ func ExampleRoute() {
 	// Output:
 	// process {
 	//     withName: '(?:SNOW.*)' {
-	//         beforeScript = '''[ -r '/shared/psec/psec-4f2a-9c/env.sh' ] || { echo '/shared/psec/psec-4f2a-9c/env.sh' is not there >&2; exit 1; }; { case $- in *x*) set +x; . '/shared/psec/psec-4f2a-9c/env.sh'; set -x;; *) . '/shared/psec/psec-4f2a-9c/env.sh';; esac; } 2>/dev/null'''
+	//         beforeScript = '''[ -r '/shared/psec/psec-4f2a-9c/env.sh' ] || { echo pipesecrets: there is no '/shared/psec/psec-4f2a-9c/env.sh' here: the secrets of a run are removed when it has ended >&2; exit 1; }; { case $- in *x*) set +x; . '/shared/psec/psec-4f2a-9c/env.sh'; set -x;; *) . '/shared/psec/psec-4f2a-9c/env.sh';; esac; } 2>/dev/null'''
 	//         secret = []
 	//     }
 	// }

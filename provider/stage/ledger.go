@@ -16,7 +16,7 @@ type Phase uint8
 const (
 	Staging Phase = iota + 1 // objects are being created
 	Active                   // all are there, references were handed out
-	Ending                   // all are to go
+	Ending                   // all are to go, at once or when [Run.Kept] is over
 	Closed                   // all are gone, or the run was ended before it began
 )
 
@@ -106,6 +106,7 @@ type Run struct {
 	Started time.Time
 	Needed  time.Time // until when the run needs its secrets
 	Ended   time.Time // when it began to end; zero before
+	Kept    time.Time // until when what it has staged stays after that, so that tasks can be replayed; zero if it does not
 	Masked  time.Time // until when its versions stay pinned, so that its logs can be masked; zero before it ends
 	Pinned  bool      // whether it still pins its versions
 }
@@ -145,7 +146,12 @@ type Terms struct {
 // Closing says how a run ends.
 type Closing struct {
 	Outcome string
-	MaskFor time.Duration // how long the versions stay pinned
+	MaskFor time.Duration // how long the versions stay pinned, once nothing is kept
+
+	// Keep leaves what an Active run has staged where it is for that long, but not
+	// past Limit after the run's start. A run with an item that was revoked is not
+	// kept.
+	Keep, Limit time.Duration
 
 	// Overdue ends the run only if its time is over at the commit: Staging and
 	// the actor's lease has passed, or Active and Needed has passed. ErrHeld
@@ -165,6 +171,10 @@ const MaxLease = time.Hour
 func (r Run) Held(now time.Time) bool {
 	return now.Before(r.Actor) && !r.Actor.After(now.Add(MaxLease))
 }
+
+// IsKept reports whether at this time of the ledger's the run has ended and what it
+// has staged is kept all the same.
+func (r Run) IsKept(now time.Time) bool { return r.Phase == Ending && now.Before(r.Kept) }
 
 // Stats is what a ledger tells of itself.
 type Stats struct {
@@ -237,6 +247,12 @@ type Ledger interface {
 	// tombstone: a Closed run with no rows, that bars a later Begin. It answers the
 	// run and its rows. A run that is Ending or Closed stays as it is, and no event is
 	// recorded: ErrEnded then, with the run and its rows all the same.
+	//
+	// If the run is kept (Closing.Keep), Kept is set, its rows that are Created stay
+	// so, with Kept for Next, and Masked counts from Kept. As long as it is, an End
+	// that is none of Overdue and Staging and keeps nothing ends that: the run stays
+	// Ending under the next epoch with its Outcome and Ended, Kept is zero, and the rest is as
+	// at the first end.
 	End(ctx context.Context, id secrets.RunID, c Closing, ev ...secrets.Event) (Run, []Row, error)
 
 	// Due returns the ids of up to n runs, the longest due first, for which
@@ -257,14 +273,16 @@ type Ledger interface {
 	Release(ctx context.Context, id secrets.RunID) error
 
 	// Revoke deletes a secret, if it is not deleted yet, and marks its items as
-	// Revoked in the runs of phase Staging and Active, all in one commit. It
+	// Revoked in the runs of phase Staging and Active and in those that are kept, which
+	// are kept no longer: Kept is zero, and rows that are Created become Deleting with
+	// Next zero. All that is one commit. It
 	// answers these runs as stored, those that were marked before included. Events
 	// are recorded if anything changed. ErrNotFound if the secret is deleted, or
 	// never was, and no such run has an item of it.
 	Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) ([]Run, error)
 
-	// UsedBy returns the runs in phase Staging or Active with an item of the
-	// secret.
+	// UsedBy returns the runs with an item of the secret that are in phase Staging or
+	// Active, or kept.
 	UsedBy(ctx context.Context, id secrets.ID) ([]Run, error)
 
 	// Sweeping records that a sweep begins now, and answers what the ledger holds.

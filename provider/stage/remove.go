@@ -31,6 +31,16 @@ func (e *Engine) Unstage(ctx context.Context, id secrets.RunID, caller, outcome 
 	return e.end(ctx, id, caller, Closing{Outcome: outcome, MaskFor: e.config.MaskFor}, ev...)
 }
 
+// Keep ends a run as Unstage does and leaves what it has staged where it is for d, at
+// most until MaxNeed after its start, so that a task which failed can be run again
+// with it. The sweep removes it then; Unstage does at any time before, and so does
+// the revocation of one of its secrets. Receipt.Run.Kept tells until when; it is zero
+// where nothing is kept: for a run that was still being staged, that holds a revoked
+// secret, or that has ended before without being kept. Repeated, it changes nothing.
+func (e *Engine) Keep(ctx context.Context, id secrets.RunID, caller, outcome string, d time.Duration, ev ...secrets.Event) (Receipt, error) {
+	return e.end(ctx, id, caller, Closing{Outcome: outcome, MaskFor: e.config.MaskFor, Keep: d, Limit: e.config.MaxNeed}, ev...)
+}
+
 func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Closing, ev ...secrets.Event) (Receipt, error) {
 	var run Run
 	var rows []Row
@@ -45,7 +55,7 @@ func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Clo
 	if err != nil {
 		return Receipt{}, err
 	}
-	if run.Phase == Closed {
+	if run.Phase == Closed || c.Keep > 0 && !run.Kept.IsZero() {
 		return Receipt{Run: run, Rows: rows, Ended: !before}, unrecorded
 	}
 	// From this commit on nobody can create or publish. Who removes is another
@@ -201,6 +211,8 @@ func (e *Engine) step(ctx context.Context, a actor, row *Row) error {
 		if cutter, can := driver.(provider.Withdrawer); can && len(rest) > 0 {
 			return e.pull(ctx, a, cutter, row, rest)
 		}
+	}
+	if row.State == Created { // it was kept until now, or can't be cut down
 		row.State = Deleting
 	}
 	return e.remove(ctx, a, driver, row)

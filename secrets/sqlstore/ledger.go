@@ -184,59 +184,6 @@ func (s *Store) Need(ctx context.Context, id secrets.RunID, d, limit time.Durati
 	return r.Needed, err
 }
 
-// End implements [stage.Ledger].
-func (s *Store) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev ...secrets.Event) (stage.Run, []stage.Row, error) {
-	if _, err := secrets.ParseRunID(id.String()); err != nil {
-		return stage.Run{}, nil, err
-	}
-	var r stage.Run
-	var rows []stage.Row
-	err := s.write(ctx, "end", func(t *tx) (err error) {
-		r, err = t.run(id)
-		unknown := errors.Is(err, stage.ErrNoRun)
-		switch {
-		case err != nil && !unknown:
-			return err
-		case r.Phase == stage.Ending || r.Phase == stage.Closed:
-			if rows, err = t.rows(id); err == nil {
-				err = stage.ErrEnded
-			}
-			return err
-		case c.Staging != 0 && (r.Phase != stage.Staging || r.Epoch != c.Staging):
-			return stage.ErrFenced
-		case c.Overdue && !overdue(r, t.now):
-			return stage.ErrHeld
-		case unknown:
-			r = stage.Run{ID: id, Phase: stage.Closed, Epoch: 1}
-			err = t.addRun(r)
-		default:
-			r.Phase, r.Epoch, r.Actor = stage.Ending, r.Epoch+1, t.now
-			_, err = t.exec(`UPDATE object SET state = ?, next = 0, attempts = 0, absent = 0 WHERE run = ? AND `+notOver, stage.Deleting, id.String())
-		}
-		if err != nil {
-			return err
-		}
-		r.Outcome, r.Ended, r.Masked = c.Outcome, t.now, t.after(c.MaskFor)
-		if err := t.setRun(r); err != nil {
-			return err
-		}
-		if rows, err = t.rows(id); err != nil {
-			return err
-		}
-		return t.record(ev)
-	})
-	if err != nil && !errors.Is(err, stage.ErrEnded) {
-		return stage.Run{}, nil, err
-	}
-	return r, rows, err
-}
-
-// overdue reports whether nobody needs the run any longer, or the one who staged
-// it is gone. An unknown run is not overdue.
-func overdue(r stage.Run, now time.Time) bool {
-	return r.Phase == stage.Staging && !now.Before(r.Actor) || r.Phase == stage.Active && !now.Before(r.Needed)
-}
-
 // Release implements [stage.Ledger].
 func (s *Store) Release(ctx context.Context, id secrets.RunID) error {
 	return s.write(ctx, "release", func(t *tx) error {
@@ -290,6 +237,12 @@ func (s *Store) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) 
 				return err
 			}
 			changed = changed || marked
+			if !all[i].Kept.IsZero() {
+				all[i].Kept = time.Time{}
+				if err := t.deleting(all[i]); err != nil {
+					return err
+				}
+			}
 			if err := t.setRun(all[i]); err != nil {
 				return err
 			}
@@ -305,11 +258,11 @@ func (s *Store) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) 
 	return all, nil
 }
 
-// usedBy returns the runs that are under way with an item of the secret. Pins
+// usedBy returns the runs that are under way or kept with an item of the secret. Pins
 // last longer than these phases, and unlike items are indexed.
 func (t *tx) usedBy(id secrets.ID) ([]stage.Run, error) {
-	return t.runs(`SELECT `+runColumns+` FROM run WHERE id IN (SELECT run FROM pin WHERE secret = ?) AND phase IN (?, ?)`,
-		id, stage.Staging, stage.Active)
+	return t.runs(`SELECT `+runColumns+` FROM run WHERE id IN (SELECT run FROM pin WHERE secret = ?) AND (phase IN (?, ?) OR phase = ? AND kept > ?)`,
+		id, stage.Staging, stage.Active, stage.Ending, stamp(t.now))
 }
 
 // UsedBy implements [stage.Ledger].

@@ -7,7 +7,7 @@ import (
 
 // How a run and its rows are read and written.
 
-const runColumns = `id, kind, scope, caller, request, chosen, items, phase, outcome, epoch, actor, started, needed, ended, masked, pinned`
+const runColumns = `id, kind, scope, caller, request, chosen, items, phase, outcome, epoch, actor, started, needed, ended, kept, masked, pinned`
 
 // runs returns the runs of a query.
 func (t *tx) runs(query string, args ...any) ([]stage.Run, error) {
@@ -17,7 +17,7 @@ func (t *tx) runs(query string, args ...any) ([]stage.Run, error) {
 		var items []itemJSON
 		err := row.Scan(textIn{&r.ID}, &r.Workspace.Kind, &r.Workspace.ID, &r.Caller, bytesIn{&r.Request}, bytesIn{&r.Chosen}, listIn[itemJSON]{&items},
 			&r.Phase, &r.Outcome, numberIn[uint64]{&r.Epoch}, stampIn{&r.Actor}, stampIn{&r.Started}, stampIn{&r.Needed},
-			stampIn{&r.Ended}, stampIn{&r.Masked}, &r.Pinned)
+			stampIn{&r.Ended}, stampIn{&r.Kept}, stampIn{&r.Masked}, &r.Pinned)
 		for _, j := range items {
 			it, bad := j.item()
 			if bad != nil {
@@ -62,9 +62,9 @@ func (t *tx) addRun(r stage.Run) error {
 	for i, it := range r.Items {
 		items[i] = itemOut(it.Item, it.Scope)
 	}
-	_, err := t.exec(`INSERT INTO run (`+runColumns+`, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
+	_, err := t.exec(`INSERT INTO run (`+runColumns+`, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
 		r.ID.String(), r.Workspace.Kind, r.Workspace.ID, r.Caller, bytesOut(r.Request), bytesOut(r.Chosen), listOut(items),
-		r.Phase, r.Outcome, int64(r.Epoch), stamp(r.Actor), stamp(r.Started), stamp(r.Needed), stamp(r.Ended), stamp(r.Masked), r.Pinned)
+		r.Phase, r.Outcome, int64(r.Epoch), stamp(r.Actor), stamp(r.Started), stamp(r.Needed), stamp(r.Ended), stamp(r.Kept), stamp(r.Masked), r.Pinned)
 	return err
 }
 
@@ -92,9 +92,9 @@ func (t *tx) setRun(r stage.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE run SET phase = ?, outcome = ?, epoch = ?, actor = ?, needed = ?, ended = ?, masked = ?, pinned = ?, due = ?
+	_, err = t.exec(`UPDATE run SET phase = ?, outcome = ?, epoch = ?, actor = ?, needed = ?, ended = ?, kept = ?, masked = ?, pinned = ?, due = ?
 		WHERE id = ?`,
-		r.Phase, r.Outcome, int64(r.Epoch), stamp(r.Actor), stamp(r.Needed), stamp(r.Ended), stamp(r.Masked), r.Pinned, due, r.ID.String())
+		r.Phase, r.Outcome, int64(r.Epoch), stamp(r.Actor), stamp(r.Needed), stamp(r.Ended), stamp(r.Kept), stamp(r.Masked), r.Pinned, due, r.ID.String())
 	return err
 }
 

@@ -276,4 +276,7 @@ ALTER TABLE installation ADD COLUMN cloned INTEGER NOT NULL DEFAULT 0;
 
 -- The keyed digest of what was chosen for a run.
 ALTER TABLE run ADD COLUMN chosen BLOB NOT NULL DEFAULT x'';
+`, `
+-- Until when what a run has staged stays after its end.
+ALTER TABLE run ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
 `}

@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 		{"Runs", runTests},
 		{"Due", dueTests},
 		{"Removal", removalTests},
+		{"Kept", keptTests},
 		{"Events", eventTests},
 		{"Chain", chainTests},
 		{"Concurrency", concurrencyTests},

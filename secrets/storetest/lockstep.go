@@ -247,6 +247,9 @@ func (m *machine) revoke(t *rapid.T) {
 func (m *machine) end(t *rapid.T) {
 	id, ev := m.drawBegun(t), m.drawEvents(t)
 	c := stage.Closing{Outcome: "done", MaskFor: drawDuration(t, "mask"), Overdue: rapid.Bool().Draw(t, "overdue")}
+	if rapid.Bool().Draw(t, "kept") {
+		c.Keep, c.Limit = drawDuration(t, "keep"), drawDuration(t, "limit")
+	}
 	m.both(t, "end", func(b Backend) (any, error) {
 		r, all, err := b.End(m.ctx, id, c, ev...)
 		return pair{r, all}, err

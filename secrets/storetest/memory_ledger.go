@@ -216,7 +216,8 @@ func (m *Memory) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev 
 	}
 	defer m.mu.Unlock()
 	r, ok := m.runs[id]
-	ended := r.Phase == stage.Ending || r.Phase == stage.Closed
+	again := r.IsKept(now) && c.Keep <= 0 && c.Staging == 0 && !c.Overdue
+	ended := (r.Phase == stage.Ending || r.Phase == stage.Closed) && !again
 	if c.Staging != 0 && !ended && (r.Phase != stage.Staging || r.Epoch != c.Staging) {
 		return stage.Run{}, nil, stage.ErrFenced
 	}
@@ -231,19 +232,50 @@ func (m *Memory) End(ctx context.Context, id secrets.RunID, c stage.Closing, ev 
 		r = stage.Run{ID: id, Phase: stage.Closed, Epoch: 1}
 	case ended:
 		return cloneRun(r), m.cloneRows(id), stage.ErrEnded
+	case again:
+		r.Kept, r.Epoch, r.Actor = time.Time{}, r.Epoch+1, now
+		r.Masked = micro(now.Add(c.MaskFor))
+		m.deleting(r)
+		m.runs[id] = r
+		m.record(now, ev)
+		return cloneRun(r), m.cloneRows(id), nil
 	default:
-		r.Phase, r.Epoch, r.Actor = stage.Ending, r.Epoch+1, now
-		for i, row := range m.rows[id] {
-			if !row.State.Over() {
-				row.State, row.Next, row.Attempts, row.Absent = stage.Deleting, time.Time{}, 0, time.Time{}
-				m.rows[id][i] = row
+		revoked := slices.ContainsFunc(r.Items, func(it stage.Item) bool { return it.Revoked })
+		if c.Keep > 0 && r.Phase == stage.Active && !revoked {
+			until := now.Add(c.Keep)
+			if last := r.Started.Add(c.Limit); until.After(last) {
+				until = last
+			}
+			if micro(until).After(now) {
+				r.Kept = micro(until)
 			}
 		}
+		r.Phase, r.Epoch, r.Actor = stage.Ending, r.Epoch+1, now
+		m.deleting(r)
 	}
 	r.Outcome, r.Ended, r.Masked = c.Outcome, now, micro(now.Add(c.MaskFor))
+	if !r.Kept.IsZero() {
+		r.Masked = micro(r.Kept.Add(c.MaskFor))
+	}
 	m.runs[id] = r
 	m.record(now, ev)
 	return cloneRun(r), m.cloneRows(id), nil
+}
+
+// deleting lets the rows of a run be removed; those that are Created only after
+// Kept.
+func (m *Memory) deleting(r stage.Run) {
+	for i, row := range m.rows[r.ID] {
+		switch {
+		case row.State.Over():
+			continue
+		case row.State == stage.Created && !r.Kept.IsZero():
+			row.Next, row.Attempts = r.Kept, 0
+		default:
+			row.State, row.Next, row.Attempts, row.Absent = stage.Deleting, time.Time{}, 0, time.Time{}
+		}
+		m.rows[r.ID][i] = row
+	}
 }
 
 // Release implements [stage.Ledger].
@@ -277,7 +309,7 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 	}
 	living := changed
 	for runID, r := range m.runs {
-		if r.Phase != stage.Staging && r.Phase != stage.Active {
+		if r.Phase != stage.Staging && r.Phase != stage.Active && !r.IsKept(now) {
 			continue
 		}
 		r = cloneRun(r)
@@ -289,6 +321,10 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 			}
 		}
 		if uses {
+			if !r.Kept.IsZero() {
+				r.Kept = time.Time{}
+				m.deleting(r)
+			}
 			m.runs[runID] = r
 			all = append(all, cloneRun(r))
 		}
@@ -305,13 +341,14 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 
 // UsedBy implements [stage.Ledger].
 func (m *Memory) UsedBy(ctx context.Context, id secrets.ID) ([]stage.Run, error) {
-	if _, err := m.enter(ctx); err != nil {
+	now, err := m.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	var all []stage.Run
 	for _, r := range m.runs {
-		live := r.Phase == stage.Staging || r.Phase == stage.Active
+		live := r.Phase == stage.Staging || r.Phase == stage.Active || r.IsKept(now)
 		if live && slices.ContainsFunc(r.Items, func(it stage.Item) bool { return it.Pin.ID == id }) {
 			all = append(all, cloneRun(r))
 		}

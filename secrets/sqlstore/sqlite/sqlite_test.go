@@ -193,10 +193,10 @@ func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	_, err := sqlite.Open(t.Context(), path)
 	var refused *sqlstore.SchemaError
-	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 3 {
+	if !errors.Is(err, sqlstore.ErrNewerSchema) || !errors.As(err, &refused) || refused.Stored != 99 || refused.Known != 4 {
 		t.Fatalf("error is %v", err)
 	}
-	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "3") {
+	if text := err.Error(); !strings.Contains(text, "99") || !strings.Contains(text, "4") {
 		t.Errorf("%q does not name both versions", text)
 	}
 	var version int
