@@ -268,13 +268,19 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 				problems = append(problems, Problem{Name: name, Target: target, Rule: "is not among what the request wants"})
 			}
 		}
+		var together []secrets.Name
 		for _, item := range p.items {
-			if names != nil && !slices.Contains(names, item.Name) {
+			if names == nil || slices.Contains(names, item.Name) {
+				together = append(together, item.Name)
+			}
+		}
+		for _, item := range p.items {
+			if !slices.Contains(together, item.Name) {
 				continue
 			}
 			aimed[item.Name] = true
 			rule := ""
-			item.Weight, rule = carries(driver, item.Name, p.values[item.Name])
+			item.Weight, rule = carries(driver, item.Name, p.values[item.Name], together)
 			if rule != "" {
 				problems = append(problems, Problem{Name: item.Name, Target: target, Rule: rule})
 			}
@@ -293,9 +299,9 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 const maxTarget = 64
 
 // carries returns how much of an object a value takes, if the driver says so, and why
-// the driver can't carry it, or "". A driver's own error text, or the text of its
+// the driver can't carry it, or not beside the others that go there, or "". A driver's own error text, or the text of its
 // panic, is not passed on: it was handed the value.
-func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (weight int, rule string) {
+func carries(driver provider.Provider, name secrets.Name, value secrets.Value, together []secrets.Name) (weight int, rule string) {
 	const unknown = "value: the target can't carry it"
 	defer func() {
 		if recover() != nil {
@@ -303,6 +309,10 @@ func carries(driver provider.Provider, name secrets.Name, value secrets.Value) (
 		}
 	}()
 	err := driver.Carries(name, value)
+	if neighbor, minds := driver.(provider.Neighbor); err == nil && minds {
+		others := slices.DeleteFunc(slices.Clone(together), func(n secrets.Name) bool { return n == name })
+		err = neighbor.CarriesBeside(name, value, others)
+	}
 	var invalid *secrets.InvalidError
 	switch {
 	case errors.As(err, &invalid):

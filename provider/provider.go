@@ -15,7 +15,8 @@
 //
 // A driver whose platform can list objects also implements [Lister]; one whose
 // objects hold several secrets each implements [Withdrawer] if it can take one out
-// of them, and [Weigher] if they are limited in size.
+// of them, [Weigher] if they are limited in size, and [Neighbor] if one value can be
+// in the way of another.
 //
 // # Errors
 //
@@ -172,6 +173,15 @@ type Weigher interface {
 	// Weigh answers how much of an object the value takes under this name, in units
 	// of the driver's own. It does no I/O.
 	Weigh(secrets.Name, secrets.Value) int
+}
+
+// Neighbor is a driver on which what a value holds can be in the way of another
+// secret of the same run.
+type Neighbor interface {
+	// CarriesBeside returns nil if a value that the driver carries can be staged beside
+	// secrets of these names, or a *secrets.InvalidError that says which rule it
+	// breaks. It does no I/O.
+	CarriesBeside(secrets.Name, secrets.Value, []secrets.Name) error
 }
 
 // Code classifies a driver's failure.

@@ -31,6 +31,7 @@ var valueDoors = []door{
 	{"provider.Provider.Create(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Withdrawer.Withdraw(open) provider.Opener", "given to a driver, behind the fence"},
 	{"provider.Provider.Carries(1) secrets.Value", "given to a driver, for it to refuse what its platform can't hold"},
+	{"provider.Neighbor.CarriesBeside(1) secrets.Value", "given to a driver, for it to refuse what is in another's way"},
 	{"provider/awssm/fetch.Values returns map[secrets.Name]secrets.Value", "a door: what a run reads with its own role"},
 	{"provider.Weigher.Weigh(1) secrets.Value", "given to a driver, for it to tell how much room it takes"},
 }

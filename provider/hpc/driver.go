@@ -70,6 +70,7 @@ var (
 	_ provider.Provider   = (*Driver)(nil)
 	_ provider.Lister     = (*Driver)(nil)
 	_ provider.Withdrawer = (*Driver)(nil)
+	_ provider.Neighbor   = (*Driver)(nil)
 )
 
 // New returns a driver for the root, or a *secrets.InvalidError: for the field
@@ -133,8 +134,7 @@ var errNUL = &secrets.InvalidError{Field: "value", Rule: "may hold no NUL byte t
 
 // Carries refuses, unless NoEnv, a value with a NUL byte, and a name that a shell
 // keeps for itself; and, unless NoStore, what Config.Store does not carry: at
-// least a value that is not valid UTF-8. That a value holds NAME= of another secret
-// of the run, where Config.Store minds, fails only the creation.
+// least a value that is not valid UTF-8.
 func (d *Driver) Carries(name secrets.Name, v secrets.Value) error {
 	if !d.config.NoEnv {
 		if shell.Owns(name) {
@@ -154,6 +154,15 @@ func (d *Driver) Carries(name secrets.Name, v secrets.Value) error {
 		return d.config.Store.Carries(name, v)
 	}
 	return nil
+}
+
+// CarriesBeside refuses what Config.Store does not carry beside the others: a value
+// that holds NAME= of one of them, unless the form is AsIs.
+func (d *Driver) CarriesBeside(name secrets.Name, v secrets.Value, others []secrets.Name) error {
+	if d.config.NoStore {
+		return nil
+	}
+	return d.config.Store.Carries(name, v, others...)
 }
 
 // Plan puts all items of a run into one directory.

@@ -24,7 +24,7 @@ type Hook func(ctx context.Context, c Call, do func(context.Context) error) erro
 
 // Intercept returns a driver each call of which goes through the hook. It is a
 // provider.Lister and a provider.Withdrawer exactly if p is; all weighs nothing if p
-// is no provider.Weigher. What does no I/O goes to p at once.
+// is no provider.Weigher, and is in nobody's way if p is no provider.Neighbor. What does no I/O goes to p at once.
 func Intercept(p provider.Provider, hook Hook) provider.Provider {
 	i := intercepted{p, hook}
 	lister, lists := p.(provider.Lister)
@@ -60,6 +60,13 @@ func (i intercepted) Weigh(name secrets.Name, v secrets.Value) int {
 		return w.Weigh(name, v)
 	}
 	return 0
+}
+
+func (i intercepted) CarriesBeside(name secrets.Name, v secrets.Value, others []secrets.Name) error {
+	if n, minds := i.Provider.(provider.Neighbor); minds {
+		return n.CarriesBeside(name, v, others)
+	}
+	return nil
 }
 
 // opener puts the hook before an Opener.

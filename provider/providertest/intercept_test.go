@@ -25,10 +25,11 @@ var contract = map[string]reflect.Type{
 	"Lister":     reflect.TypeFor[provider.Lister](),
 	"Withdrawer": reflect.TypeFor[provider.Withdrawer](),
 	"Weigher":    reflect.TypeFor[provider.Weigher](),
+	"Neighbor":   reflect.TypeFor[provider.Neighbor](),
 }
 
 // passed are the methods that do no I/O.
-var passed = []string{"Location", "Capabilities", "Carries", "Plan", "References", "Weigh"}
+var passed = []string{"Location", "Capabilities", "Carries", "CarriesBeside", "Plan", "References", "Weigh"}
 
 func TestEveryMethodOfTheContractThatDoesIOIsIntercepted(t *testing.T) {
 	var called []string
