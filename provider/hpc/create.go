@@ -260,7 +260,7 @@ func makeDir(parent *os.Root, name string) (*os.Root, error) {
 
 // sameOwn returns an error unless the directory that was opened is the launcher's
 // and stands under that name itself: within a run that was handed over, its user
-// may have put a link there.
+// may have put a link there, or another directory.
 func sameOwn(parent *os.Root, name string, dir *os.Root) error {
 	named, err := parent.Lstat(name)
 	if err != nil {
@@ -273,7 +273,7 @@ func sameOwn(parent *os.Root, name string, dir *os.Root) error {
 	if !os.SameFile(named, opened) {
 		return errSwapped
 	}
-	if owner(opened) != os.Geteuid() { // or the server squashes us
+	if !unmoved(opened) { // or the server squashes us
 		return fs.ErrPermission
 	}
 	return nil

@@ -218,7 +218,14 @@ func (r *remover) enter(parent *os.Root, path, name string, at int, info fs.File
 // ours reports whether a directory that belongs to the launcher is one of this
 // driver's: made by a withdrawal, or taken back.
 func ours(name string, at int, info fs.FileInfo) bool {
-	return owner(info) == os.Geteuid() && (at == 1 && strings.HasPrefix(name, freshPrefix) || bits(info) == taken)
+	return unmoved(info) && (at == 1 && strings.HasPrefix(name, freshPrefix) || bits(info) == taken)
+}
+
+// unmoved reports whether a directory is the launcher's and nobody else can have moved
+// it to where it is: who moves a directory to another one must have the right to write
+// in it (rename(2), EACCES), or own it.
+func unmoved(info fs.FileInfo) bool {
+	return owner(info) == os.Geteuid() && info.Mode().Perm()&0o077 == 0
 }
 
 // lift moves the directories of a deep directory to the top. If its owner swaps

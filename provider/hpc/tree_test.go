@@ -182,6 +182,34 @@ func TestRootEmptiesNoDirectoryThatTheJobsUserCouldNot(t *testing.T) {
 	}
 }
 
+// A directory of root's in which everybody may make files and only their owners remove
+// them, such as /tmp: who may move it may not empty it.
+func TestRootEmptiesNoDirectoryThatWasMovedToWhereItsOwnAre(t *testing.T) {
+	component.Root(t)
+	d, root := newDriver(t, hpc.Config{JobUID: jobUser})
+	o, open := staged(t, map[string][]byte{"TOKEN": canary(), "OTHER": canary()})
+	id, err := d.Create(t.Context(), o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Epoch = 7
+	moved := filepath.Join(only(t, root), "fresh-7")
+	for _, err := range []error{
+		os.Mkdir(moved, 0o700), os.Chmod(moved, os.ModeSticky|0o777),
+		os.WriteFile(filepath.Join(moved, "work"), nil, 0o600), os.Chown(filepath.Join(moved, "work"), otherUser, -1),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, rest := staged(t, map[string][]byte{"TOKEN": canary()})
+	refusedWith(t, provider.Forbidden, d.Withdraw(t.Context(), o, id, rest))
+	refusedWith(t, provider.Forbidden, d.Remove(t.Context(), o, id))
+	if _, err := os.Stat(filepath.Join(moved, "work")); err != nil {
+		t.Error(err)
+	}
+}
+
 // A mount stands for what a client of NFS keeps as .nfs* as long as a process has
 // the removed file open: both are busy.
 func TestALeftoverThatCanNotBeRemovedYetIsReported(t *testing.T) {
