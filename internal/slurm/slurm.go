@@ -135,7 +135,7 @@ func (c *Cluster) socket() string { return filepath.Join(c.Dir, "munge.socket") 
 
 // configuration is slurm.conf. Nothing in it needs control groups, accounting or a
 // host name, so that it holds in a container too; the node is what it says, however
-// small the machine is, has room for four jobs at a time, and stays up, however long
+// small the machine is, has room for 32 jobs at a time, and stays up, however long
 // the machine stands still.
 func (c *Cluster) configuration(t testing.TB) string {
 	t.Helper()
@@ -165,7 +165,7 @@ SlurmdParameters=config_overrides
 SlurmdTimeout=0
 ReturnToService=2
 MailProg=/bin/true
-NodeName=localhost NodeAddr=127.0.0.1 CPUs=4 RealMemory=2000
+NodeName=localhost NodeAddr=127.0.0.1 CPUs=32 RealMemory=2000
 PartitionName=test Nodes=localhost Default=YES MaxTime=INFINITE State=UP
 `, c.Dir, ports[0], ports[1])
 }
@@ -278,8 +278,10 @@ func (c *Cluster) As(uid, gid uint32) *Cluster {
 
 // Env is the environment of a program that uses the cluster: that of the test, but
 // for what else tells Slurm's programs what to do.
-func (c *Cluster) Env() []string {
-	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+func (c *Cluster) Env() []string { return c.env(os.Environ()) }
+
+func (c *Cluster) env(of []string) []string {
+	env := slices.DeleteFunc(slices.Clone(of), func(variable string) bool {
 		for _, prefix := range []string{"SBATCH_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_"} {
 			if strings.HasPrefix(variable, prefix) {
 				return true
@@ -294,9 +296,16 @@ func (c *Cluster) Env() []string {
 func (c *Cluster) Command(t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(component.Command(t, "slurm", name), args...)
-	cmd.Dir, cmd.Env = c.JobsDir, c.Env()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.user}
+	cmd.Dir = c.JobsDir
+	c.Use(cmd)
 	return cmd
+}
+
+// Use has a program that submits jobs by itself, and is not started yet, use the
+// cluster as its user does, with the environment that it has.
+func (c *Cluster) Use(cmd *exec.Cmd) {
+	cmd.Env = c.env(cmd.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.user}
 }
 
 // Submit submits the text of a batch script, with further options of sbatch, and

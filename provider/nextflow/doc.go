@@ -40,6 +40,11 @@
 // which Nextflow's own launcher makes UTF-8, whatever the locale; one that does not,
 // in the C locale, makes question marks of what is not ASCII.
 //
+// On a grid a task's .command.run is the script that Nextflow submits, so that the
+// scheduler keeps what a pipeline's configuration puts into the environment of tasks
+// (env { NAME = secrets.NAME }). Slurm keeps Nextflow's own environment with it, which
+// should be paths and nothing secret: a pipeline's tasks need no more of a launcher's.
+//
 // # The byte-safe route
 //
 // A file in which values stand between single quotes, as provider/hpc writes it

@@ -84,6 +84,21 @@ process {
 
 func TestTheRouteReachesAllProcessesWhateverTheirConfigurationAndCarriesAnyValue(t *testing.T) {
 	needsNextflow(t)
+	newByRoute(t, "").arrive(t)
+}
+
+// byRoute is a traced run of the routed pipeline.
+type byRoute struct {
+	*run
+	plain    map[string]string // what its tasks prove that they had
+	canaries []string
+	sentinel string // a file that is there if a value was executed
+}
+
+// newByRoute stages values that no other way carries. Settings are configuration
+// text: where the tasks run.
+func newByRoute(t *testing.T, settings string) *byRoute {
+	t.Helper()
 	sentinel := filepath.Join(t.TempDir(), "sentinel")
 	canaries := []string{rand.Text(), rand.Text(), rand.Text(), rand.Text(), rand.Text(), rand.Text()}
 	plain := map[string]string{
@@ -106,14 +121,21 @@ func TestTheRouteReachesAllProcessesWhateverTheirConfigurationAndCarriesAnyValue
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"main.nf": routed, "module.nf": routedModule, "nextflow.config": routedConfig, "route.config": config}
+	files := map[string]string{"main.nf": routed, "module.nf": routedModule, "nextflow.config": routedConfig, "route.config": config + settings}
 	r := newRun(t, files, staged.env, "-c", "route.config")
 	r.Env = append(r.Env, "NXF_DEBUG=2") // traces the wrapper
-	r.succeed(t, plain)
-	if _, err := os.Stat(sentinel); err == nil {
+	return &byRoute{r, plain, canaries, sentinel}
+}
+
+// arrive runs it, and looks whether every task had what it should have, and whether
+// anything of it is left.
+func (r *byRoute) arrive(t *testing.T) {
+	t.Helper()
+	r.succeed(t, r.plain)
+	if _, err := os.Stat(r.sentinel); err == nil {
 		t.Error("a value was executed")
 	}
-	if leaks := r.leaks(t, canaries); len(leaks) > 0 {
+	if leaks := r.leaks(t, r.canaries); len(leaks) > 0 {
 		t.Errorf("values stand in %q", leaks)
 	}
 	traces, err := filepath.Glob(filepath.Join(r.dir, "work", "*", "*", ".command.log"))

@@ -240,6 +240,22 @@ func shells(sentinel string) (process string, plain map[string]string, canaries 
 
 func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 	needsNextflow(t)
+	newInUse(t, "").arrive(t)
+}
+
+// inUse is a run of the pipelines that are in use.
+type inUse struct {
+	*run
+	expected map[string]string // what its tasks prove that they had
+	canaries []string
+	shown    map[string]string // values that the pipelines themselves write down
+	sentinel string            // a file that is there if a value was executed
+}
+
+// newInUse stages what the pipelines need. Settings are configuration text: where the
+// tasks run.
+func newInUse(t *testing.T, settings string) *inUse {
+	t.Helper()
 	sentinel := filepath.Join(t.TempDir(), "sentinel")
 	process, plain, canaries := shells(sentinel)
 	license, server := random(1400), "12.12.12.12:8990 "+rand.Text()
@@ -313,6 +329,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 	if files["route.config"], err = route.Config(); err != nil {
 		t.Fatal(err)
 	}
+	files["route.config"] += settings
 	r := newRun(t, files, inStore.env, "-c", "route.config")
 	expected := map[string]string{
 		"licence": string(license), "server": server, "read": read, "athena": plain["ATHENA_USER"] + ":" + plain["ATHENA_PASSWORD"],
@@ -328,16 +345,23 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 			expected[n] = value
 		}
 	}
-	r.succeed(t, expected)
+	return &inUse{r, expected, canaries, shown, sentinel}
+}
+
+// arrive runs it, and looks whether every task had what it should have, and whether
+// anything of it is left.
+func (r *inUse) arrive(t *testing.T) {
+	t.Helper()
+	r.succeed(t, r.expected)
 	for _, absent := range []string{"NCBI_ABSENT", "NCBI_EMAIL"} {
 		if got := r.proofs()[absent]; got != "none" {
 			t.Errorf("%s: a task that has none of this name had one: %.8s", absent, got)
 		}
 	}
-	if _, err := os.Stat(sentinel); err == nil {
+	if _, err := os.Stat(r.sentinel); err == nil {
 		t.Error("a value was executed")
 	}
-	if leaks := r.leaks(t, canaries); len(leaks) > 0 {
+	if leaks := r.leaks(t, r.canaries); len(leaks) > 0 {
 		t.Errorf("values stand in %q", leaks)
 	}
 	// Values that the pipeline itself shows are found, which the search must do.
@@ -348,7 +372,7 @@ func TestThePipelinesThatAreInUseGetTheirSecretsAndLeaveNoTrace(t *testing.T) {
 		}
 		if !slices.ContainsFunc(shows, func(path string) bool {
 			text, err := os.ReadFile(path)
-			_, found := leak.FindAny(text, [][]byte{[]byte(shown[n])}, piece)
+			_, found := leak.FindAny(text, [][]byte{[]byte(r.shown[n])}, piece)
 			return err == nil && found
 		}) {
 			t.Errorf("%s is not found in any of %d files %s", n, len(shows), file)
