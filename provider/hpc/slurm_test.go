@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -145,14 +144,63 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// digests is a job that writes where its copy is, the digests of its variables and of
-// its files, and then comes to a gate.
+// digests is a job that tells where its copy is, writes the digests of its variables
+// and of its files, and then comes to a gate.
 func digests(text string, values map[string][]byte, shell, sums, gate, rest string) string {
-	script := "#!/bin/" + shell + "\nset -eux\n" + text + "set +x\n{\n\techo \"${PIPESECRETS_DIR%/files}\"\n"
+	return "#!/bin/" + shell + "\nset -eux\n" + text + "set +x\necho \"arrived ${PIPESECRETS_DIR%/files}\"\n" +
+		tells(values, sums) + "cat '" + gate + "'\n" + rest
+}
+
+// tells is the part of a job that writes the digests of its variables and of its files.
+func tells(values map[string][]byte, sums string) string {
+	script := "{\n"
 	for _, n := range slices.Sorted(maps.Keys(values)) {
 		script += fmt.Sprintf("\tprintf %%s \"$%s\" | sha256sum\n\tsha256sum <\"$PIPESECRETS_DIR/%s\"\n", n, n)
 	}
-	return script + "} >'" + sums + "'\necho arrived\ncat '" + gate + "'\n" + rest
+	return script + "} >'" + sums + "'\n"
+}
+
+// digestsOf is what it writes if it has these values.
+func digestsOf(values map[string][]byte) string {
+	var lines strings.Builder
+	for _, n := range slices.Sorted(maps.Keys(values)) {
+		line := fmt.Sprintf("%x  -\n", sha256.Sum256(values[n]))
+		lines.WriteString(line + line)
+	}
+	return lines.String()
+}
+
+// atGate waits until a job is at its gate, and returns what it waits for the end of.
+func atGate(t *testing.T, c *slurm.Cluster, id, gate string) (opened *os.File) {
+	t.Helper()
+	until(t, "the job is at the gate", func() bool {
+		var err error
+		opened, err = os.OpenFile(gate, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err != nil && slices.Contains([]string{"COMPLETED", "FAILED"}, c.State(t, id)) {
+			out, _ := os.ReadFile(outputOf(c, id)) // for the message
+			t.Fatalf("the job has ended: %s", out)
+		}
+		return err == nil
+	})
+	return opened
+}
+
+// outputOf is where a job's output goes.
+func outputOf(c *slurm.Cluster, id string) string {
+	return filepath.Join(c.JobsDir, "slurm-"+id+".out")
+}
+
+// copyOf is where a job that has arrived has its copy.
+func copyOf(t *testing.T, c *slurm.Cluster, id string) string {
+	t.Helper()
+	out, err := os.ReadFile(outputOf(c, id))
+	_, rest, told := strings.Cut(string(out), "arrived ")
+	copied, _, whole := strings.Cut(rest, "\n")
+	if err != nil || !told || !whole || !strings.HasPrefix(copied, "/dev/shm/pipesecrets.") {
+		t.Fatalf("the job told: %s (%v)", out, err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(copied) }) // should it not be gone by then
+	return copied
 }
 
 func TestASlurmJobHasItsSecretsAndSlurmHasNothingOfThem(t *testing.T) {
@@ -179,41 +227,19 @@ func TestASlurmJobHasItsSecretsAndSlurmHasNothingOfThem(t *testing.T) {
 					t.Fatal(err)
 				}
 				script := digests(text, values, e.shell, sums, gate, e.rest)
-				id := c.Submit(t, script, "--export=NONE", "--output=out")
-				var opened *os.File
-				until(t, "the job is at the gate", func() bool {
-					var err error
-					opened, err = os.OpenFile(gate, os.O_WRONLY|syscall.O_NONBLOCK, 0)
-					if err != nil && slices.Contains([]string{"COMPLETED", "FAILED"}, c.State(t, id)) {
-						out, _ := os.ReadFile(filepath.Join(c.JobsDir, "out"))
-						t.Fatalf("the job has ended: %s", out)
-					}
-					return err == nil
-				})
+				id := c.Submit(t, script, "--export=NONE")
+				opened := atGate(t, c, id, gate)
 				defer opened.Close()
 
-				written, err := os.ReadFile(sums)
-				if err != nil {
-					t.Fatal(err)
+				copied := copyOf(t, c, id)
+				if written, err := os.ReadFile(sums); err != nil || string(written) != digestsOf(values) {
+					t.Errorf("%d bytes of digests are not those of the values (%v)", len(written), err)
 				}
-				copied, rest, _ := strings.Cut(string(written), "\n")
-				if strings.HasPrefix(copied, "/dev/shm/pipesecrets.") {
-					defer os.RemoveAll(copied) // it should be gone by then
-				}
-				var want strings.Builder
-				for _, n := range slices.Sorted(maps.Keys(values)) {
-					line := fmt.Sprintf("%x  -\n", sha256.Sum256(values[n]))
-					want.WriteString(line + line)
-				}
-				if rest != want.String() {
-					t.Errorf("%d bytes of digests are not the %d that they should be", len(rest), want.Len())
-				}
-				if info, err := os.Stat(copied + "/env.sh"); err != nil || info.Sys().(*syscall.Stat_t).Uid != uid || filepath.Dir(copied) != "/dev/shm" {
+				if info, err := os.Stat(copied + "/env.sh"); err != nil || info.Sys().(*syscall.Stat_t).Uid != uid {
 					t.Errorf("the copy is at %q (%v)", copied, err)
 				}
 
-				recorded := recordedBy(t, c, id)
-				withheld(t, c, recorded, canaries)
+				withheld(t, c, recordedBy(t, c, id, "arrived"), canaries)
 				if e.cancel {
 					c.Cancel(t, id)
 				} else {
@@ -222,19 +248,17 @@ func TestASlurmJobHasItsSecretsAndSlurmHasNothingOfThem(t *testing.T) {
 				if state := c.Wait(t, id); state != e.state {
 					t.Errorf("the job has ended as %s", state)
 				}
-				until(t, "the copy is gone", func() bool {
-					_, err := os.Lstat(copied)
-					return errors.Is(err, fs.ErrNotExist)
-				})
-				withheld(t, c, recordedBy(t, c, id), canaries)
+				until(t, "the copy is gone", func() bool { return !exists(copied) })
+				withheld(t, c, recordedBy(t, c, id, "arrived"), canaries)
 				remove()
 			})
 		}
 	}
 }
 
-// recordedBy is what Slurm shows of a job: its record, its script and its output.
-func recordedBy(t *testing.T, c *slurm.Cluster, id string) []byte {
+// recordedBy is what Slurm shows of a job: its record, its script and its output, in
+// which it has told this.
+func recordedBy(t *testing.T, c *slurm.Cluster, id, told string) []byte {
 	t.Helper()
 	record, err := c.Command(t, "scontrol", "-dd", "show", "job", id).CombinedOutput()
 	if err != nil {
@@ -244,8 +268,8 @@ func recordedBy(t *testing.T, c *slurm.Cluster, id string) []byte {
 	if err != nil || !bytes.Contains(script, []byte("pipesecrets_load")) {
 		t.Fatalf("%v: %s", err, script)
 	}
-	output, err := os.ReadFile(filepath.Join(c.JobsDir, "out"))
-	if err != nil || !bytes.Contains(output, []byte("arrived")) {
+	output, err := os.ReadFile(outputOf(c, id))
+	if err != nil || !bytes.Contains(output, []byte(told)) {
 		t.Fatalf("the job told: %s (%v)", output, err)
 	}
 	return slices.Concat(record, script, output)
