@@ -43,7 +43,9 @@
 // On a grid a task's .command.run is the script that Nextflow submits, so that the
 // scheduler keeps what a pipeline's configuration puts into the environment of tasks
 // (env { NAME = secrets.NAME }). Slurm keeps Nextflow's own environment with it, which
-// should be paths and nothing secret: a pipeline's tasks need no more of a launcher's.
+// should be paths and nothing secret. A task that begins when the store is gone runs
+// without its secrets, and only a line of grep's in its log says so; by the route below
+// it ends.
 //
 // # The byte-safe route
 //

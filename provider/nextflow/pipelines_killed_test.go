@@ -5,6 +5,7 @@ package nextflow_test
 import (
 	"crypto/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,4 +118,37 @@ func TestAKilledRunLeavesACopyOfTheStoreThatIsRemovedWithIt(t *testing.T) {
 	if len(staged.copies(t)) != 0 {
 		t.Error("Nextflow's copy of the store is left")
 	}
+
+	// A task that begins only now, as on a grid, is not told that it has no secret.
+	for _, path := range glob(t, r.dir, "work/*/*/.command.run") {
+		if !strings.Contains(string(read(t, path)), "CHANGED=") {
+			continue
+		}
+		late := exec.Command("bash", path)
+		late.Dir, late.Env = filepath.Dir(path), r.Env
+		if told, err := late.CombinedOutput(); err != nil || !strings.Contains(string(told), "grep: "+copies[0]) {
+			t.Errorf("a task without its store: %v: %s", err, told)
+		}
+	}
+	if text := read(t, filepath.Join(said, "changed")); string(text) != "proof CHANGED none\n" {
+		t.Errorf("a task without its store had %s", text)
+	}
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

@@ -135,24 +135,6 @@ func TestTasksThatAreJobsOfSlurmGetTheirSecretsAndSlurmHasNothingOfThem(t *testi
 	}
 }
 
-func glob(t *testing.T, dir, pattern string) []string {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
-
 // same reports whether another file is the same but for a NUL at its end, which Slurm
 // keeps with a script.
 func same(t *testing.T, path string) func(string) bool {
