@@ -315,7 +315,7 @@ func TestOfAKilledLauncherOneSweepTakesAllAndTheJobThatRunsEndsWellAndTheOneThat
 	if state := c.Wait(t, waits); state != "FAILED" {
 		t.Errorf("the job that waited has ended as %s", state)
 	}
-	record := recordedBy(t, c, waits, "pipesecrets: the staged secrets could not be read")
+	record := recordedBy(t, c, waits, "here that can be read: the secrets of a run are removed when it has ended")
 	if !bytes.Contains(record, []byte("ExitCode=78:0")) || bytes.Contains(record, []byte("arrived /dev")) {
 		t.Errorf("the job that waited has not ended at once, with 78: %s", record)
 	}
