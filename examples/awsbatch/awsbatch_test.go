@@ -219,7 +219,7 @@ func TestWrongInputIsRefusedWithoutQuotingIt(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"-secret", mark}, 2, "-secret: must be NAME=FILE"},
+		{[]string{"-secret", mark}, 2, "-secret: a secret is given as NAME=FILE"},
 		{[]string{"-secret", "A-B=" + mark}, 2, "-secret: name: may hold only"},
 		{[]string{"-secret", "TOKEN=" + mark}, 2, "-secret: TOKEN: the file can't be opened"},
 		{[]string{"-secret", "TOKEN=/dev/null"}, 2, "-secret: TOKEN: value: must be 1 to 65,536 bytes"},

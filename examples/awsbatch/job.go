@@ -13,9 +13,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
 	"github.com/pipesecrets/pipesecrets/secrets"
 	"github.com/pipesecrets/pipesecrets/secrets/redact"
@@ -137,12 +137,12 @@ func (p *play) proof(ctx context.Context, environ []string, redactor *redact.Red
 }
 
 // execute runs the command with its output masked.
-func (p *play) execute(ctx context.Context, command, environ []string, redactor *redact.Redactor, stdout, stderr io.Writer, seen *window) (int, error) {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+func (p *play) execute(ctx context.Context, args, environ []string, redactor *redact.Redactor, stdout, stderr io.Writer, seen *window) (int, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, seen.on(stdout), seen.on(stderr)
 	cmd.Env = environ
-	cmd.SysProcAttr = dieWithUs()
-	runtime.LockOSThread() // "with us" means with the thread that started it
+	cmd.SysProcAttr = command.DieWithUs()
+	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.WaitDelay = p.grace
 	cmd.Cancel = func() error { // it hears the signal that we have heard
@@ -160,10 +160,7 @@ func (p *play) execute(ctx context.Context, command, environ []string, redactor 
 	case cmd.ProcessState == nil:
 		return 127, errors.New("the command can't be started")
 	case errors.As(err, &exit), err == nil, ctx.Err() != nil, errors.Is(err, exec.ErrWaitDelay):
-		if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-			return 128 + int(ws.Signal()), nil
-		}
-		return cmd.ProcessState.ExitCode(), nil
+		return command.Status(cmd.ProcessState), nil
 	}
 	return 1, errors.New("the command's output could not be passed on")
 }

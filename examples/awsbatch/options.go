@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -138,36 +140,20 @@ func quiet(flags *flag.FlagSet, args []string) error {
 
 // read keeps the value that a file or standard input holds under its name.
 func (o *options) read(s string) error {
-	text, file, ok := strings.Cut(s, "=")
-	if !ok || file == "" {
-		return errors.New("must be NAME=FILE")
-	}
-	name, err := secrets.ParseName(text)
+	given, err := command.ParseGiven(s)
 	if err != nil {
 		return err
 	}
+	name := given.Name
 	if why, reserved := name.Reserved(); reserved {
 		return fmt.Errorf("%s is reserved: %s", name, why)
 	}
 	if _, twice := o.values[name]; twice {
 		return fmt.Errorf("%s is given twice", name)
 	}
-	in := os.Stdin
-	if file != "-" {
-		if in, err = os.Open(file); err != nil {
-			return fmt.Errorf("%s: the file can't be opened", name)
-		}
-		defer in.Close()
-	}
-	plain := make([]byte, secrets.MaxValue+1) // one more than fits, to tell that it is too long
-	defer clear(plain)
-	n, err := io.ReadFull(in, plain)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%s: the file can't be read", name)
-	}
-	value, err := secrets.NewValue(plain[:n])
+	value, err := given.Read(context.Background())
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	o.values[name] = value
 	return nil

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 )
 
 // signalled is why a context ended, if by a signal.
@@ -17,13 +19,11 @@ func (s *signalled) Error() string { return fmt.Sprint("ended by a signal: ", s.
 func (s *signalled) status() int { return 128 + int(s.signal) }
 
 // onSignal returns a context that a signal ends which asks the program to end, so
-// that it still completes its run. A write to a broken pipe becomes an error as any
-// other, instead of the end of the process; ignoring SIGPIPE would do so for the
-// command, too.
+// that it still completes its run. A broken pipe ends it neither.
 func onSignal(ctx context.Context) context.Context {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	command.OutlivePipes()
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	signal.Notify(signals, command.Ending...)
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() { cancel(&signalled{(<-signals).(syscall.Signal)}) }()
 	return ctx

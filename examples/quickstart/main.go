@@ -27,11 +27,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
-	"github.com/pipesecrets/pipesecrets/secrets"
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 )
 
 func main() {
@@ -67,16 +65,9 @@ func report(err error) int {
 // options is what the command line says.
 type options struct {
 	dir       string
-	workspace []given
-	user      []given
+	workspace []command.Given
+	user      []command.Given
 	command   []string
-}
-
-// given is a secret from the command line: its name, and the file that holds its
-// value. Values are not taken from arguments, which any user of a machine can see.
-type given struct {
-	name secrets.Name
-	file string
 }
 
 const afterKill = `After a SIGKILL without -dir the temporary directory stays, with what was staged.
@@ -95,33 +86,20 @@ func parse(args []string) (options, error) {
 	}
 	flags.StringVar(&o.dir, "dir", "", "keep the state in this `directory`, made if need be")
 	var workspace, user []string
-	flags.Func("secret", "a secret of the workspace, as `NAME=FILE`; - for standard input", collect(&workspace))
-	flags.Func("user-secret", "a secret of the user, as `NAME=FILE`; it overrides the workspace's", collect(&user))
+	flags.Func("secret", "a secret of the workspace, as `NAME=FILE`; - for standard input", command.Collect(&workspace))
+	flags.Func("user-secret", "a secret of the user, as `NAME=FILE`; it overrides the workspace's", command.Collect(&user))
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	o.command = flags.Args()
 	problem := ""
-	stdin := 0
-	for _, list := range []struct {
-		args []string
-		into *[]given
-	}{{workspace, &o.workspace}, {user, &o.user}} {
-		for _, arg := range list.args {
-			g, err := parseGiven(arg)
-			if err != nil {
-				problem = err.Error()
-			}
-			if g.file == "-" {
-				stdin++
-			}
-			*list.into = append(*list.into, g)
-		}
+	if lists, err := command.Givens(workspace, user); err != nil {
+		problem = err.Error()
+	} else {
+		o.workspace, o.user = lists[0], lists[1]
 	}
 	switch {
 	case problem != "":
-	case stdin > 1:
-		problem = "only one secret can come from standard input"
 	case len(o.command) == 0 && o.dir == "":
 		problem = "give a COMMAND to run, or a -dir to keep the secrets in"
 	}
@@ -131,66 +109,4 @@ func parse(args []string) (options, error) {
 		return o, errors.New(problem)
 	}
 	return o, nil
-}
-
-// collect keeps a flag's argument for later: package flag would quote a refused
-// one, which may be a value that somebody wrote in the wrong place.
-func collect(into *[]string) func(string) error {
-	return func(s string) error {
-		*into = append(*into, s)
-		return nil
-	}
-}
-
-func parseGiven(s string) (given, error) {
-	name, file, ok := strings.Cut(s, "=")
-	if !ok || file == "" {
-		return given{}, errors.New("a secret is given as NAME=FILE")
-	}
-	parsed, err := secrets.ParseName(name)
-	if err != nil {
-		return given{}, err
-	}
-	return given{parsed, file}, nil
-}
-
-// read returns the value that a file or standard input holds. It does not wait for
-// a terminal or a pipe any longer than ctx lasts.
-func (g given) read(ctx context.Context) (secrets.Value, error) {
-	done := make(chan struct{})
-	var value secrets.Value
-	var err error
-	go func() {
-		defer close(done)
-		value, err = g.readAll()
-	}()
-	select {
-	case <-done:
-		return value, err
-	case <-ctx.Done():
-		return secrets.Value{}, context.Cause(ctx)
-	}
-}
-
-func (g given) readAll() (secrets.Value, error) {
-	in := os.Stdin
-	if g.file != "-" {
-		f, err := os.Open(g.file)
-		if err != nil {
-			return secrets.Value{}, fmt.Errorf("%s: the file can't be opened", g.name)
-		}
-		defer f.Close()
-		in = f
-	}
-	plain := make([]byte, secrets.MaxValue+1) // one more than fits, to tell that it is too long
-	defer clear(plain)
-	n, err := io.ReadFull(in, plain)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return secrets.Value{}, fmt.Errorf("%s: the file can't be read", g.name)
-	}
-	value, err := secrets.NewValue(plain[:n])
-	if err != nil {
-		return secrets.Value{}, fmt.Errorf("%s: %w", g.name, err)
-	}
-	return value, nil
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 )
 
 // inTemporary makes the program put its temporary directory into the one that is
@@ -78,7 +80,7 @@ func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {
 }
 
 func TestASignalBeforeTheCommandStartsEndsItAndNothingIsLeft(t *testing.T) {
-	for _, s := range ending {
+	for _, s := range command.Ending {
 		t.Run(s.String(), func(t *testing.T) {
 			fifo := filepath.Join(t.TempDir(), "fifo")
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -131,21 +133,6 @@ func TestASignalDuringTheLaunchKeepsTheCommandFromStarting(t *testing.T) {
 	clean(t, h.dir)
 }
 
-func TestOnlyTheFirstSignalBeforeTheHandOverIsTaken(t *testing.T) {
-	signals := make(chan os.Signal, 2)
-	ctx, handOver := cancelOn(t.Context(), signals)
-	signals <- syscall.SIGTERM
-	<-ctx.Done()
-	signals <- syscall.SIGINT
-	if err := handOver(); err == nil || len(signals) != 1 {
-		t.Errorf("%v, and %d signals are left", err, len(signals))
-	}
-	ctx, handOver = cancelOn(t.Context(), make(chan os.Signal))
-	if err := handOver(); err != nil || ctx.Err() != nil {
-		t.Errorf("without a signal: %v", err)
-	}
-}
-
 // telling starts the story, reads it up to a line, and returns what comes after,
 // the story's temporary directory, and what tells that no descendant is left: the
 // end of a pipe that they all inherit.
@@ -187,7 +174,7 @@ func endedEarly(t *testing.T, cmd *exec.Cmd, tmp string, family *os.File) {
 }
 
 func TestASignalEndsTheStoryAndNothingIsLeft(t *testing.T) {
-	for _, s := range ending {
+	for _, s := range command.Ending {
 		t.Run(s.String(), func(t *testing.T) {
 			// A job that does not end, in the place of bash.
 			bin := t.TempDir()

@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 	"github.com/pipesecrets/pipesecrets/precedence"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -36,8 +38,8 @@ func (t teller) say(format string, a ...any) {
 // story plays a secret's life and returns an error unless all of it went as told
 // and nothing is left. A signal cancels it; nothing is left then either.
 func story(ctx context.Context, out io.Writer) (err error) {
-	outlivePipes()
-	ctx, _ = signal.NotifyContext(ctx, append(ending, syscall.SIGPIPE)...) // for good: the process ends after this
+	command.OutlivePipes()
+	ctx, _ = signal.NotifyContext(ctx, append(slices.Clone(command.Ending), syscall.SIGPIPE)...) // for good: the process ends after this
 
 	t := teller{out}
 	dir, err := os.MkdirTemp("", "quickstart-")

@@ -5,17 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -31,10 +29,10 @@ var operator = rbac.Operator("quickstart")
 // wrap stores what was given, runs the command with the secrets staged, and
 // returns its exit status.
 func wrap(ctx context.Context, o options) (status int, err error) {
-	outlivePipes()
+	command.OutlivePipes()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, ending...)
-	starting, handOver := cancelOn(ctx, signals)
+	signal.Notify(signals, command.Ending...)
+	starting, handOver := command.CancelOn(ctx, signals)
 
 	dir := o.dir
 	if dir == "" {
@@ -77,29 +75,29 @@ func wrap(ctx context.Context, o options) (status int, err error) {
 }
 
 // keep stores a secret, or a new version of it.
-func (h *house) keep(ctx context.Context, scope secrets.Scope, g given) error {
-	value, err := g.read(ctx)
+func (h *house) keep(ctx context.Context, scope secrets.Scope, g command.Given) error {
+	value, err := g.Read(ctx)
 	if err != nil {
 		return err
 	}
 	defer value.Destroy()
-	_, err = h.service.Create(ctx, me, secrets.Secret{Name: g.name, Scope: scope}, value)
+	_, err = h.service.Create(ctx, me, secrets.Secret{Name: g.Name, Scope: scope}, value)
 	if errors.Is(err, secrets.ErrExists) {
 		var list []secrets.Secret
-		list, err = h.service.List(ctx, me, secrets.Query{Scope: scope, Prefix: g.name.String(), Limit: 1})
+		list, err = h.service.List(ctx, me, secrets.Query{Scope: scope, Prefix: g.Name.String(), Limit: 1})
 		if err == nil && len(list) == 1 {
 			_, err = h.service.Update(ctx, me, list[0], value)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", g.name, err)
+		return fmt.Errorf("%s: %w", g.Name, err)
 	}
 	return nil
 }
 
 // run launches, runs the command, and completes, whatever happens to the command.
 // A signal ends the command, and us only after it.
-func (h *house) run(ctx context.Context, command []string, signals <-chan os.Signal) (status int, err error) {
+func (h *house) run(ctx context.Context, args []string, signals <-chan os.Signal) (status int, err error) {
 	id, err := secrets.ParseRunID("run-" + strings.ToLower(rand.Text()))
 	if err != nil {
 		return 1, err
@@ -128,7 +126,10 @@ func (h *house) run(ctx context.Context, command []string, signals <-chan os.Sig
 	}
 	stop := h.heartbeat(ctx, id)
 	defer stop()
-	return execute(command, h.environment(launch.References), launch, signals)
+	cmd := exec.Command("sh", append([]string{"-c", loader, "sh"}, args...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = h.environment(launch.References)
+	return command.Execute(cmd, launch.Redactor, signals)
 }
 
 // complete ends a run. A sweep of another process may be faster to remove what the
@@ -181,55 +182,3 @@ func (h *house) environment(refs []provider.Reference) []string {
 // loader sources what was staged and becomes the command, so that the values are
 // in the command's environment and in nobody's arguments.
 const loader = `[ -z "${PIPESECRETS_ENV-}" ] || . "$PIPESECRETS_ENV" || exit 125; exec "$@"`
-
-// execute runs the command with its output masked and returns its exit status,
-// 128 and the signal's number if it was killed, or if one came before it started.
-func execute(command, env []string, launch *pipesecrets.Launch, signals <-chan os.Signal) (status int, err error) {
-	stdout, stderr := launch.Redactor.Writer(os.Stdout), launch.Redactor.Writer(os.Stderr)
-	defer func() { err = errors.Join(err, stdout.Close(), stderr.Close()) }()
-
-	cmd := exec.Command("sh", append([]string{"-c", loader, "sh"}, command...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, io.Writer(stdout), io.Writer(stderr)
-	cmd.Env = env
-	cmd.WaitDelay = 5 * time.Second // for what the command left running with its output open
-	cmd.SysProcAttr = dieWithUs()
-	runtime.LockOSThread() // "with us" means with the thread that started it
-	defer runtime.UnlockOSThread()
-	select {
-	case s := <-signals:
-		return 128 + int(s.(syscall.Signal)), nil
-	default: // one that comes from here on is passed to the command
-	}
-	if err := cmd.Start(); err != nil {
-		return 127, errors.New("there is no sh to run the command with")
-	}
-	done := make(chan struct{})
-	forwarded := make(chan struct{})
-	go func() {
-		defer close(forwarded)
-		for {
-			select {
-			case s := <-signals:
-				_ = cmd.Process.Signal(s) // it may have ended by itself
-			case <-done:
-				return
-			}
-		}
-	}()
-	err = cmd.Wait()
-	close(done)
-	<-forwarded
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-			return 128 + int(ws.Signal()), nil
-		}
-		return exit.ExitCode(), nil
-	case errors.Is(err, exec.ErrWaitDelay):
-		return 0, nil
-	case err != nil:
-		return 1, errors.New("the command's output could not be passed on")
-	}
-	return 0, nil
-}

@@ -1,4 +1,6 @@
-package main
+//go:build unix
+
+package command
 
 import (
 	"context"
@@ -8,17 +10,17 @@ import (
 	"syscall"
 )
 
-// ending are the signals that ask a process to end. Caught, they leave it the
+// Ending are the signals that ask a process to end. Caught, they leave it the
 // time to remove what it staged.
-var ending = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+var Ending = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
-// outlivePipes makes a write to a broken pipe an error as any other, instead of
+// OutlivePipes makes a write to a broken pipe an error as any other, instead of
 // the end of the process. Ignoring SIGPIPE would do so for the command, too.
-func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+func OutlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// cancelOn returns a context that the first signal ends. handOver leaves the
+// CancelOn returns a context that the first signal ends. handOver leaves the
 // signals that come later in the channel, and returns an error if one has come.
-func cancelOn(ctx context.Context, signals <-chan os.Signal) (_ context.Context, handOver func() error) {
+func CancelOn(ctx context.Context, signals <-chan os.Signal) (_ context.Context, handOver func() error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
