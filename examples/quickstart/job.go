@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/examples/internal/search"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -86,10 +87,10 @@ func leftovers(h *house, values map[secrets.Name]secrets.Value) error {
 	if staged > 0 {
 		return fmt.Errorf("%d directories are still staged", staged)
 	}
-	return walk(h.dir, func(content []byte) error {
+	return search.Walk(h.dir, func(_ string, content []byte) error {
 		for name, value := range values {
 			err := value.Reveal(func(plain []byte) error {
-				if holds(content, plain) {
+				if search.Holds(content, plain) {
 					return fmt.Errorf("a file holds the value of %s", name)
 				}
 				return nil

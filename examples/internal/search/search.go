@@ -1,4 +1,5 @@
-package main
+// Package search looks for values in what a run leaves behind.
+package search
 
 import (
 	"bytes"
@@ -9,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// walk calls use with the content of every file under dir.
-func walk(dir string, use func(content []byte) error) error {
+// Walk calls use with every file under dir.
+func Walk(dir string, use func(path string, content []byte) error) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -19,13 +20,13 @@ func walk(dir string, use func(content []byte) error) error {
 		if err != nil {
 			return err
 		}
-		return use(content)
+		return use(path, content)
 	})
 }
 
-// holds reports whether content has plain in it: as it is, in hexadecimal, or in
+// Holds reports whether content has plain in it: as it is, in hexadecimal, or in
 // base64 at any alignment.
-func holds(content, plain []byte) bool {
+func Holds(content, plain []byte) bool {
 	forms := [][]byte{plain, []byte(hex.EncodeToString(plain)), bytes.ToUpper([]byte(hex.EncodeToString(plain)))}
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range 3 {
