@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -96,8 +94,10 @@ func parse(args []string) (options, error) {
 	toggle("policies", "print the four IAM policies", &o.policies)
 	toggle("wait", "wait until it is proven that nothing is left: 16 minutes on AWS", &o.wait)
 
-	if err := quiet(flags, args); err != nil {
+	if err := command.Parse(flags, args); errors.Is(err, flag.ErrHelp) {
 		return o, err
+	} else if err != nil {
+		return o, &wrongInput{err.Error()}
 	}
 	o.command = flags.Args()
 	if problem == nil && len(o.command) > 0 {
@@ -118,24 +118,6 @@ func must(holds bool, rule string) error {
 		return nil
 	}
 	return errors.New(rule)
-}
-
-// quiet parses args, and says what is wrong with them without quoting more than the
-// name of a flag.
-func quiet(flags *flag.FlagSet, args []string) error {
-	flags.SetOutput(io.Discard)
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(os.Stderr)
-		flags.Usage()
-		return err
-	case err != nil && strings.HasPrefix(err.Error(), "flag "): // is unknown, or needs an argument
-		return &wrongInput{err.Error() + " (awsbatch -h lists the flags)"}
-	case err != nil:
-		return &wrongInput{"an argument is no flag (awsbatch -h lists the flags)"}
-	}
-	return nil
 }
 
 // read keeps the value that a file or standard input holds under its name.

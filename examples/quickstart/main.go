@@ -88,7 +88,10 @@ func parse(args []string) (options, error) {
 	var workspace, user []string
 	flags.Func("secret", "a secret of the workspace, as `NAME=FILE`; - for standard input", command.Collect(&workspace))
 	flags.Func("user-secret", "a secret of the user, as `NAME=FILE`; it overrides the workspace's", command.Collect(&user))
-	if err := flags.Parse(args); err != nil {
+	if err := command.Parse(flags, args); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			report(err)
+		}
 		return o, err
 	}
 	o.command = flags.Args()

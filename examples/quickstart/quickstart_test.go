@@ -320,6 +320,7 @@ func TestAWrongCommandLineIsRefusedWithoutQuotingIt(t *testing.T) {
 		{[]string{"-secret", "AB=-", "-secret", "CD=-", "--", "true"}, 2, "only one secret"},
 		{[]string{"-secret", "AB=/dev/null"}, 2, "give a COMMAND"},
 		{[]string{"-no-such-flag"}, 2, "not defined"},
+		{[]string{"--=" + mark}, 2, "an argument is no flag"},
 		{[]string{"-h"}, 0, "usage"},
 		{[]string{"-h"}, 0, "After a SIGKILL"},
 	} {
