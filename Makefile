@@ -1,4 +1,4 @@
-.PHONY: help build test race lint fuzz bench-redact quickstart awsbatch ci
+.PHONY: help build test race lint fuzz bench-redact quickstart awsbatch nextflow ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ quickstart: ## the main job, on the embedded default
 
 awsbatch: ## the main job, for AWS Batch
 	go run ./examples/awsbatch
+
+nextflow: ## the main job, by the nextflow on PATH
+	go run ./examples/nextflow
 
 ci: ## the gate
 	.ci/run

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pipesecrets/pipesecrets/internal/component"
+)
+
+// real lets the program find the Nextflow that is on PATH: offline, and with a home of
+// its own, as internal/nxf has it.
+func (p *place) real() {
+	p.t.Helper()
+	for _, program := range []string{"nextflow", "bash", "sha256sum"} {
+		component.Command(p.t, "nextflow", program)
+	}
+	p.env = append(p.env, "NXF_HOME="+p.t.TempDir(), "NXF_OFFLINE=true", "NXF_ANSI_LOG=false")
+}
+
+// ofTask reports whether a file is where Nextflow keeps what a task printed.
+func ofTask(path string) bool {
+	switch filepath.Base(path) {
+	case ".command.out", ".command.err", ".command.log":
+		return true
+	}
+	return false
+}
+
+func digest(plain []byte) string { return fmt.Sprintf("%x", sha256.Sum256(plain)) }
+
+func TestTheStoryEndsWithNothingLeft(t *testing.T) {
+	p := newPlace(t, "")
+	p.real()
+	code, stdout, stderr := status(t, p.program())
+	if code != 0 || !strings.Contains(stdout, "nothing is staged any more") || strings.Contains(stdout, "UNUSED") {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	}
+	if entries, err := os.ReadDir(p.tmp); err != nil || len(entries) > 0 {
+		t.Errorf("%d entries are left (%v)", len(entries), err)
+	}
+}
+
+func TestTasksHaveTheExactBytesAndAFailureShowsNoneOfThem(t *testing.T) {
+	p := newPlace(t, `
+process PROVE {
+    secret 'PASSPHRASE'
+    publishDir '.', mode: 'copy'
+    output: path 'proof'
+    script:
+    '''
+    printf %s "$PASSPHRASE" | sha256sum > proof
+    '''
+}
+process FAIL {
+    secret 'TOKEN'
+    input: val ready
+    script:
+    '''
+    echo "it is $TOKEN"
+    exit 3
+    '''
+}
+workflow { PROVE(); FAIL(PROVE.out) }
+`)
+	p.real()
+	p.write(".nextflow.log", "of an earlier run")
+	token, passphrase := canary(), hostile()
+	code, stdout, stderr := status(t, p.run(append(p.secret("TOKEN", token), p.secret("PASSPHRASE", passphrase)...), "run", "main.nf"))
+	if code != 1 {
+		t.Errorf("it ended with %d, want Nextflow's 1\n%s%s", code, stdout, stderr)
+	}
+	if !strings.HasPrefix(p.read("proof"), digest(passphrase)) {
+		t.Error("the task had other bytes")
+	}
+	if !p.has("proof") || p.has("sentinel") {
+		t.Error("a value was executed")
+	}
+	// A mark stands where Nextflow has written the value.
+	for where, text := range map[string]string{"stdout": stdout, "log": p.read(".nextflow.log")} {
+		if !strings.Contains(text, "it is [secret:TOKEN]") || !strings.Contains(text, "exit status (3)") {
+			t.Errorf("%s does not tell of the failure, masked:\n%s", where, text)
+		}
+	}
+	if bytes.Contains([]byte(stdout+stderr), token) {
+		t.Error("the value was printed")
+	}
+	if !strings.Contains(p.read(".nextflow.log"), "Goodbye") || p.read(".nextflow.log.1") != "of an earlier run" {
+		t.Error("the log is not whole, or the earlier one was not set aside")
+	}
+	if !strings.Contains(stderr, "2 secret(s) were staged") || !strings.Contains(stderr, "nothing is left") {
+		t.Errorf("it says %s", stderr)
+	}
+	p.clean(ofTask, token, passphrase)
+}
+
+func TestTheRouteCarriesLinesAndASignalEndsNextflowFirst(t *testing.T) {
+	p := newPlace(t, `
+process WAIT {
+    secret 'KEY'
+    script:
+    """
+    printf %s "\$KEY" | sha256sum > $launchDir/proof.part
+    mv $launchDir/proof.part $launchDir/proof
+    sleep 100
+    """
+}
+workflow { WAIT() }
+`)
+	p.real()
+	key := append([]byte("line\r\n\xff"), hostile()...) // no text at all
+	key = append(key, "\n\n"...)
+	cmd := p.run(append(p.secret("KEY", key), "-route"), "run", "main.nf")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return p.has("proof") })
+	if !strings.HasPrefix(p.read("proof"), digest(key)) {
+		t.Error("the task had other bytes")
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the status is looked at below
+	// Its status is 1 or that of the signal, whichever of its threads is faster.
+	if code := cmd.ProcessState.ExitCode(); code != 1 && code != 128+int(syscall.SIGTERM) ||
+		!strings.Contains(stdout.String(), "Killing running tasks (1)") || !strings.Contains(stderr.String(), "nothing is left") {
+		t.Errorf("it ended with %d\n%s%s", code, &stdout, &stderr)
+	}
+	p.clean(nil, key)
+}

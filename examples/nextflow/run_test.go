@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pipesecrets/pipesecrets/examples/internal/command"
+)
+
+func TestOnlyWhatThePipelineRefersToIsStaged(t *testing.T) {
+	p := newPlace(t, declares("TOKEN")+"if( secrets.MAYBE ) println 'x'\n")
+	p.write("nextflow.config", "profiles { cloud { process.secret = 'CLOUD' } }\n")
+	p.write("conf/more.config", "params.key = secrets.MORE\n")
+	p.fake(`grep -c '"name"' "$NXF_SECRETS_FILE"; grep -o '"name".*' "$NXF_SECRETS_FILE"`)
+	var args []string
+	for _, name := range []string{"TOKEN", "CLOUD", "MORE", "OTHER"} {
+		args = append(args, p.secret(name, canary())...)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"as it is", nil, []string{"TOKEN"}},
+		{"with a profile", []string{"-profile", "test,cloud"}, []string{"CLOUD", "TOKEN"}},
+		{"with a configuration file", []string{"-c", "conf/more.config"}, []string{"MORE", "TOKEN"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := status(t, p.run(args, append([]string{"run", "main.nf"}, c.args...)...))
+			want := fmt.Sprintln(len(c.want))
+			for _, name := range c.want {
+				want += fmt.Sprintf("\"name\": \"%s\",\n", name)
+			}
+			if code != 0 || stdout != want {
+				t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestNextflowIsToldPathsAndNoValues(t *testing.T) {
+	for _, route := range []bool{false, true} {
+		p := newPlace(t, declares("TOKEN"))
+		p.fake(`{ env; echo; printf '%s\n' "$@"; } >seen; while [ $# -gt 0 ]; do [ "$1" != -c ] || cat "$2" >route; shift; done`)
+		p.env = append(p.env, "NXF_SECRETS_FILE=/outer", "PIPESECRETS_ENV=/outer", "PIPESECRETS_DIR=/outer")
+		token := canary()
+		args := p.secret("TOKEN", token)
+		if route {
+			args = append(args, "-route")
+		}
+		code, stdout, stderr := status(t, p.run(args, "-q", "run", "main.nf", "--x", "y"))
+		seen := p.read("seen")
+		if code != 0 || strings.Contains(seen, "/outer") || strings.Contains(seen, "PIPESECRETS_") || strings.Count(seen, "NXF_SECRETS_FILE=") != 1 {
+			t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+		}
+		if p.has("route") != route || route && (!strings.Contains(p.read("route"), p.dir+"/stage/psec-") || !strings.Contains(p.read("route"), "TOKEN")) {
+			t.Error("the configuration of the route is not there, or not for this run")
+		}
+		p.clean(nil, token) // nor in what it has seen
+	}
+}
+
+func TestWithNothingStagedNextflowsStoreIsEmptyAndItsLogItsOwn(t *testing.T) {
+	p := newPlace(t, declares())
+	p.fake(`[ -n "$NXF_SECRETS_FILE" ] && [ ! -e "$NXF_SECRETS_FILE" ] && [ "$1 $2 $3" = "run main.nf -resume" ]`)
+	if code, stdout, stderr := status(t, p.run(p.secret("TOKEN", canary()), "run", "main.nf", "-resume")); code != 0 {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestTheStatusIsNextflowsAndNothingIsLeft(t *testing.T) {
+	for script, want := range map[string]int{"exit 0": 0, "exit 3": 3, "kill -9 $$": 128 + 9, "kill -15 $$": 128 + 15} {
+		p := newPlace(t, declares("TOKEN"))
+		p.fake(`values; values >&2; ` + script)
+		token := canary()
+		code, stdout, stderr := status(t, p.run(p.secret("TOKEN", token), "run", "main.nf"))
+		if code != want || stdout != "[secret:TOKEN]\n" || !strings.HasPrefix(stderr, "[secret:TOKEN]\n") || !strings.Contains(stderr, "2 occurrence(s)") {
+			t.Errorf("%s: it ended with %d\n%s%s", script, code, stdout, stderr)
+		}
+		p.clean(nil, token)
+	}
+}
+
+func TestASignalPassesToNextflowAndTheRunStillCompletes(t *testing.T) {
+	for _, s := range command.Ending {
+		t.Run(s.String(), func(t *testing.T) {
+			p := newPlace(t, declares("TOKEN"))
+			p.fake(`trap 'values >>"$log"; exit 42' INT TERM HUP QUIT; echo ready; while read -r line; do :; done; exit 43`)
+			token := canary()
+			cmd := p.run(p.secret("TOKEN", token), "run", "main.nf")
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(stdout)
+			if line, err := lines.ReadString('\n'); line != "ready\n" {
+				t.Errorf("it printed %q (%v)", line, err)
+			}
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, lines)
+			_ = cmd.Wait() // the status is looked at below
+			if code := cmd.ProcessState.ExitCode(); code != 42 || p.read(".nextflow.log") != "[secret:TOKEN]\n" {
+				t.Errorf("it ended with %d", code)
+			}
+			p.clean(nil, token)
+		})
+	}
+}
+
+func TestASignalBeforeNextflowStartsEndsItAndNothingIsLeft(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake("")
+	fifo := filepath.Join(p.values, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := p.program("-secret", "TOKEN="+fifo, "--", "nextflow", "run", "main.nf")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var w *os.File
+	until(t, func() (opened bool) { // as soon as it reads
+		var err error
+		w, err = os.OpenFile(fifo, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		return err == nil
+	})
+	defer w.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the status is looked at below
+	if code := cmd.ProcessState.ExitCode(); code != 1 || p.has("ran") {
+		t.Errorf("it ended with %v", cmd.ProcessState)
+	}
+	if entries, err := os.ReadDir(p.tmp); err != nil || len(entries) > 0 {
+		t.Errorf("%d entries are left (%v)", len(entries), err)
+	}
+}
+
+func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake("exec yes")
+	cmd := p.run(p.secret("TOKEN", canary()), "run", "main.nf")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "y\n" {
+		t.Errorf("it printed %q (%v)", line, err)
+	}
+	_ = stdout.Close() // as head does
+	_ = cmd.Wait()     // the status is looked at below
+	if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGPIPE) {
+		t.Errorf("it ended with %v, want the status of the command's SIGPIPE", cmd.ProcessState)
+	}
+	p.clean(nil)
+}
