@@ -242,11 +242,12 @@ func writeRoute(path, env string, launch *pipesecrets.Launch) error {
 // which to Nextflow is an empty one: its own store in the user's home has no part in
 // this, since nothing masks what is there.
 func (l *launcher) environment(store string) []string {
-	env := slices.DeleteFunc(slices.Clone(l.environ), func(s string) bool {
-		return strings.HasPrefix(s, "NXF_SECRETS_FILE=") || strings.HasPrefix(s, "PIPESECRETS_")
-	})
+	env := slices.DeleteFunc(slices.Clone(l.environ), func(s string) bool { return strings.HasPrefix(s, "PIPESECRETS_") })
 	if store == "" {
 		store = filepath.Join(l.house.dir, "no-store.json")
+	}
+	if l.getenv("NXF_ANSI_LOG") == "" { // Nextflow writes to a pipe, where no line can be drawn again
+		env = append(env, "NXF_ANSI_LOG=false")
 	}
 	return append(env, "NXF_SECRETS_FILE="+store)
 }

@@ -169,6 +169,18 @@ func TestTheUsersOwnLogIsWhereItIsSaid(t *testing.T) {
 				t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
 			}
 			p.clean(nil, token)
+			f, err := os.OpenFile(filepath.Join(t.TempDir(), "any"), os.O_CREATE|os.O_WRONLY, 0o666)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			any, err := f.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if log, err := os.Stat(p.path(c.want)); err != nil || log.Mode() != any.Mode() {
+				t.Errorf("the log has not the mode of any file that is made here (%v)", err)
+			}
 		})
 	}
 }

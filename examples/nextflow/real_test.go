@@ -20,7 +20,7 @@ func (p *place) real() {
 	for _, program := range []string{"nextflow", "bash", "sha256sum"} {
 		component.Command(p.t, "nextflow", program)
 	}
-	p.env = append(p.env, "NXF_HOME="+p.t.TempDir(), "NXF_OFFLINE=true", "NXF_ANSI_LOG=false")
+	p.env = append(p.env, "NXF_HOME="+p.t.TempDir(), "NXF_OFFLINE=true")
 }
 
 // ofTask reports whether a file is where Nextflow keeps what a task printed.

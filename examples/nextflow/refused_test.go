@@ -150,6 +150,23 @@ func TestAWrongCommandLineIsRefusedWithoutQuotingIt(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatTheRouteCanNotNameIsRefused(t *testing.T) {
+	for _, name := range []string{"a,b", "a'b"} {
+		p := newPlace(t, declares("TOKEN"))
+		p.fake("")
+		p.dir = filepath.Join(t.TempDir(), name)
+		token := canary()
+		args := p.secret("TOKEN", token)
+		if code, _, stderr := status(t, p.run(append(args, "-route"), "run", "main.nf")); code != 1 || !strings.Contains(stderr, "-route: the directory") || p.has("ran") {
+			t.Errorf("it ended with %d: %s", code, stderr)
+		}
+		p.clean(nil, token)
+		if code, _, stderr := status(t, p.run(args, "run", "main.nf")); code != 0 {
+			t.Errorf("without the route it ended with %d: %s", code, stderr)
+		}
+	}
+}
+
 func TestPlacesThatCanNotBeToldAreToldInBounds(t *testing.T) {
 	p := newPlace(t, declares("TOKEN")+strings.Repeat("println secrets[params.x]\n", tellings+3))
 	p.fake("")

@@ -9,8 +9,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pipesecrets/pipesecrets/examples/internal/command"
+	"github.com/pipesecrets/pipesecrets/provider/hpc"
+	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
 func TestOnlyWhatThePipelineRefersToIsStaged(t *testing.T) {
@@ -58,6 +61,9 @@ func TestNextflowIsToldPathsAndNoValues(t *testing.T) {
 		seen := p.read("seen")
 		if code != 0 || strings.Contains(seen, "/outer") || strings.Contains(seen, "PIPESECRETS_") || strings.Count(seen, "NXF_SECRETS_FILE=") != 1 {
 			t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+		}
+		if !strings.Contains(seen, "\nNXF_ANSI_LOG=false\n") {
+			t.Error("Nextflow may draw lines again, which a pipe shows one after the other")
 		}
 		if p.has("route") != route || route && (!strings.Contains(p.read("route"), p.dir+"/stage/psec-") || !strings.Contains(p.read("route"), "TOKEN")) {
 			t.Error("the configuration of the route is not there, or not for this run")
@@ -173,4 +179,50 @@ func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {
 		t.Errorf("it ended with %v, want the status of the command's SIGPIPE", cmd.ProcessState)
 	}
 	p.clean(nil)
+}
+
+func TestARunThatGoesOnIsRenewed(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake("while read -r line; do :; done")
+	cmd := p.run(p.secret("TOKEN", canary()), "run", "main.nf")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return p.has("ran") })
+	h, err := open(t.Context(), p.dir, hpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	locked, err := os.ReadDir(h.runs())
+	if err != nil || len(locked) != 1 {
+		t.Fatalf("%d runs are locked (%v)", len(locked), err)
+	}
+	id, err := secrets.ParseRunID(locked[0].Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := func() time.Time {
+		run, _, err := h.backend.Load(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.Needed
+	}
+	first := needed()
+	until(t, func() bool { return needed().After(first) })
+	if alive, err := h.alive(t.Context(), id); err != nil || !alive {
+		t.Errorf("alive: %t, %v", alive, err)
+	}
+	_ = stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if alive, err := h.alive(t.Context(), id); err != nil || alive {
+		t.Errorf("after its end, alive: %t, %v", alive, err)
+	}
 }

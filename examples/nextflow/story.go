@@ -85,7 +85,7 @@ func story(ctx context.Context, out io.Writer) (status int, err error) {
 			dir:      filepath.Join(dir, "state"),
 			nextflow: &invocation{program: "nextflow", args: []string{"run", "main.nf"}, afterRun: 1, pipeline: "main.nf"},
 		},
-		environ: append(os.Environ(), "NXF_ANSI_LOG=false", "NXF_LOG_FILE="), workdir: launchDir,
+		environ: append(os.Environ(), "NXF_LOG_FILE="), workdir: launchDir,
 	}
 	values := cast()
 	if err := os.Mkdir(launchDir, 0o700); err != nil {
