@@ -104,7 +104,7 @@ func (p *place) program(args ...string) *exec.Cmd {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.CommandContext(p.t.Context(), self, args...) // none is left running
 	cmd.Dir, cmd.Env = p.launch, p.env
 	return cmd
 }

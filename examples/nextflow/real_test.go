@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -33,18 +32,6 @@ func ofTask(path string) bool {
 }
 
 func digest(plain []byte) string { return fmt.Sprintf("%x", sha256.Sum256(plain)) }
-
-func TestTheStoryEndsWithNothingLeft(t *testing.T) {
-	p := newPlace(t, "")
-	p.real()
-	code, stdout, stderr := status(t, p.program())
-	if code != 0 || !strings.Contains(stdout, "nothing is staged any more") || strings.Contains(stdout, "UNUSED") {
-		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
-	}
-	if entries, err := os.ReadDir(p.tmp); err != nil || len(entries) > 0 {
-		t.Errorf("%d entries are left (%v)", len(entries), err)
-	}
-}
 
 func TestTasksHaveTheExactBytesAndAFailureShowsNoneOfThem(t *testing.T) {
 	p := newPlace(t, `

@@ -154,9 +154,7 @@ func TestASignalBeforeNextflowStartsEndsItAndNothingIsLeft(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 1 || p.has("ran") {
 		t.Errorf("it ended with %v", cmd.ProcessState)
 	}
-	if entries, err := os.ReadDir(p.tmp); err != nil || len(entries) > 0 {
-		t.Errorf("%d entries are left (%v)", len(entries), err)
-	}
+	p.nothingIsLeft()
 }
 
 func TestABrokenPipeDoesNotKeepTheRunFromCompleting(t *testing.T) {

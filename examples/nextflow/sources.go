@@ -12,7 +12,8 @@ import (
 
 // scan reads what will run: the pipeline's sources, and the configuration that
 // Nextflow adds to them (Nextflow: ConfigBuilder). known is false if the sources are
-// not here.
+// not here, or if the script does not show by its name that it is one: Scan would take
+// it for configuration.
 func (l *launcher) scan() (refs nextflow.References, known bool, err error) {
 	inv := l.nextflow
 	dir, main, known := l.project()
@@ -22,6 +23,9 @@ func (l *launcher) scan() (refs nextflow.References, known bool, err error) {
 	base := filepath.Join(dir, "nextflow.config")
 	if main == "" {
 		main = mainScript(inv.mainScript, base)
+	}
+	if !strings.HasSuffix(main, ".nf") {
+		return refs, false, nil
 	}
 	files := []string{main}
 	if len(inv.only) == 0 && isFile(base) {

@@ -127,12 +127,16 @@ func TestOfAPipelineFromElsewhereTheCopyIsReadThatWillRun(t *testing.T) {
 	}
 }
 
-func TestWhereSourcesAreNotHereAllIsStagedAndThatIsSaid(t *testing.T) {
+func TestWhereSourcesCanNotBeReadAllIsStagedAndThatIsSaid(t *testing.T) {
 	p := newPlace(t, "")
+	p.write("script", declares("ONE")) // which has not the name of one
 	p.fake(`grep -c '"name"' "$NXF_SECRETS_FILE"`)
-	code, stdout, stderr := status(t, p.run(append(p.secret("ONE", canary()), p.secret("TWO", canary())...), "run", "lab/elsewhere"))
-	if code != 0 || stdout != "2\n" || !strings.Contains(stderr, "sources are not here") {
-		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
+	args := append(p.secret("ONE", canary()), p.secret("TWO", canary())...)
+	for _, pipeline := range []string{"lab/elsewhere", "script"} {
+		code, stdout, stderr := status(t, p.run(args, "run", pipeline))
+		if code != 0 || stdout != "2\n" || !strings.Contains(stderr, "sources can't be read here") {
+			t.Errorf("%s: it ended with %d\n%s%s", pipeline, code, stdout, stderr)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (l *launcher) wants() (wants, error) {
 		return wants{}, err
 	}
 	if !known {
-		l.say("the pipeline's sources are not here as they will run: all secrets of the workspace and the user are staged")
+		l.say("the pipeline's sources can't be read here as they will run: all secrets of the workspace and the user are staged")
 		return wants{}, nil
 	}
 	for i, u := range refs.Unknown {
