@@ -49,8 +49,9 @@ const (
 // fsys, but for directories whose names begin with a dot, and what these include
 // under other names. With names of files, such as "main.nf" and "nextflow.config",
 // it reads these and what they include, so that modules and tests which the
-// pipeline does not use do not count. Includes are followed where their path is
-// written out, from the file's own directory or by projectDir, baseDir or
+// pipeline does not use do not count; one that does not end in .nf is read as
+// configuration, also if a script stands in it. Includes are followed where their path
+// is written out, from the file's own directory or by projectDir, baseDir or
 // moduleDir.
 //
 // A secret is found where a process or the configuration declares it (secret
