@@ -76,12 +76,20 @@ func (l *launcher) run(ctx context.Context) (status int, err error) {
 		return 1, err
 	}
 	if swept.Removed > 0 {
-		l.say("removed what %d earlier run(s) had left", swept.Ended)
+		l.say("removed what earlier runs had left")
 	}
 	if err := l.keep(starting); err != nil {
 		return 1, err
 	}
-	if l.nextflow == nil {
+	switch {
+	case !l.end.IsZero():
+		return l.forget(starting)
+	case !l.replay.IsZero():
+		if err := handOver(); err != nil {
+			return 1, err
+		}
+		return l.again(ctx, signals)
+	case l.nextflow == nil:
 		l.say("%d secret(s) stored", len(l.workspace)+len(l.user))
 		return 0, nil
 	}
@@ -158,8 +166,12 @@ func (l *launcher) launch(ctx context.Context, program string, w wants, signals 
 		return 1, w.explained(err, l.route)
 	}
 	defer func() {
-		receipt, failed := l.house.complete(ctx, me, id, fmt.Sprint("exit-", status))
-		if failed == nil && !receipt.Gone() {
+		ending := pipesecrets.Ending{Outcome: fmt.Sprint("exit-", status)}
+		if status != 0 && len(launch.References) > 0 {
+			ending.ReplayFor = l.replayFor
+		}
+		receipt, failed := l.house.complete(ctx, me, id, ending)
+		if failed == nil && !receipt.Gone() && receipt.Run.Kept.IsZero() {
 			failed = errors.New("something is still staged")
 		}
 		if failed == nil {
@@ -167,7 +179,7 @@ func (l *launcher) launch(ctx context.Context, program string, w wants, signals 
 			for _, n := range launch.Redactor.Hits() {
 				hits += n
 			}
-			l.say("%d secret(s) were staged and %d occurrence(s) of them masked%s; nothing is left", len(launch.References), hits, l.logged)
+			l.say("%d secret(s) were staged and %d occurrence(s) of them masked%s; %s", len(launch.References), hits, l.logged, l.left(receipt))
 		}
 		err = errors.Join(err, failed, launch.Redactor.Close())
 	}()
@@ -255,9 +267,9 @@ func (l *launcher) environment(store string) []string {
 // complete ends a run. A sweep of another process may be faster to remove what the
 // run had once it has ended: then it asks again until that is done, at most for as
 // long as a dead process would keep its lease.
-func (h *house) complete(ctx context.Context, c rbac.Caller, id secrets.RunID, outcome string) (stage.Receipt, error) {
+func (h *house) complete(ctx context.Context, c rbac.Caller, id secrets.RunID, ending pipesecrets.Ending) (stage.Receipt, error) {
 	for deadline := time.Now().Add(3 * time.Minute); ; {
-		receipt, err := h.service.Complete(ctx, c, id, pipesecrets.Ending{Outcome: outcome})
+		receipt, err := h.service.Complete(ctx, c, id, ending)
 		if !errors.Is(err, pipesecrets.ErrBusy) || time.Now().After(deadline) {
 			return receipt, err
 		}

@@ -8,7 +8,7 @@
 // is on PATH. Without one it says so and ends with 69.
 //
 //	nextflow [-dir DIR] [-secret NAME=FILE]... [-user-secret NAME=FILE]... [-route]
-//	         -- nextflow [OPTION...] run PIPELINE [ARG...]
+//	         [-replay-for TIME] -- nextflow [OPTION...] run PIPELINE [ARG...]
 //
 // stores the content of each FILE ("-" for standard input) as a secret of the
 // workspace or the user, runs the command line after the two dashes, and ends with its
@@ -27,6 +27,19 @@
 // copy goes where Nextflow would have written (-log, .nextflow.log). Not masked is what
 // Nextflow and its tasks write elsewhere: work directories, reports, traces, and what
 // they send away.
+//
+// With -replay-for, a run that fails keeps what it has staged for that time, until
+//
+//	nextflow -dir DIR -end RUN
+//
+// or, once the time is over, any other call with the same DIR. Until then
+//
+//	nextflow -dir DIR -replay RUN -- TASKDIR
+//
+// runs a task again in its work directory, as "bash .command.run" does, with the run's
+// secrets in its environment and what it prints masked. Where Nextflow has removed its own
+// copy of the store when it ended, the wrapper says that there is no .nf-*.secrets; the
+// task has its secrets all the same.
 //
 // Signals pass to Nextflow, and the run is completed after it. Only SIGKILL leaves no
 // time for that: without -dir the temporary directory then stays, with what was

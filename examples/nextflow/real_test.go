@@ -33,7 +33,7 @@ func ofTask(path string) bool {
 
 func digest(plain []byte) string { return fmt.Sprintf("%x", sha256.Sum256(plain)) }
 
-func TestTasksHaveTheExactBytesAndAFailureShowsNoneOfThem(t *testing.T) {
+func TestTasksHaveTheExactBytesAndAFailureShowsNoneOfThemAndIsReplayed(t *testing.T) {
 	p := newPlace(t, `
 process PROVE {
     secret 'PASSPHRASE'
@@ -58,7 +58,8 @@ workflow { PROVE(); FAIL(PROVE.out) }
 	p.real()
 	p.write(".nextflow.log", "of an earlier run")
 	token, passphrase := canary(), hostile()
-	code, stdout, stderr := status(t, p.run(append(p.secret("TOKEN", token), p.secret("PASSPHRASE", passphrase)...), "run", "main.nf"))
+	args := append(p.secret("TOKEN", token), p.secret("PASSPHRASE", passphrase)...)
+	code, stdout, stderr := status(t, p.run(append(args, "-replay-for", "1h"), "run", "main.nf"))
 	if code != 1 {
 		t.Errorf("it ended with %d, want Nextflow's 1\n%s%s", code, stdout, stderr)
 	}
@@ -80,8 +81,28 @@ workflow { PROVE(); FAIL(PROVE.out) }
 	if !strings.Contains(p.read(".nextflow.log"), "Goodbye") || p.read(".nextflow.log.1") != "of an earlier run" {
 		t.Error("the log is not whole, or the earlier one was not set aside")
 	}
-	if !strings.Contains(stderr, "2 secret(s) were staged") || !strings.Contains(stderr, "nothing is left") {
-		t.Errorf("it says %s", stderr)
+	said := kept.FindStringSubmatch(stderr)
+	if !strings.Contains(stderr, "2 secret(s) were staged") || said == nil {
+		t.Fatalf("it says %s", stderr)
+	}
+	tasks, err := filepath.Glob(p.path("work/*/*/.command.err"))
+	if err != nil || len(tasks) != 2 {
+		t.Fatalf("%d tasks (%v)", len(tasks), err)
+	}
+	replayed := 0
+	for _, task := range tasks {
+		code, stdout, stderr := status(t, p.program("-dir", p.dir, "-replay", said[2], "--", filepath.Dir(task)))
+		if code == 3 && strings.Contains(stdout+stderr, "it is [secret:TOKEN]\n") {
+			replayed++
+		} else if code != 0 {
+			t.Errorf("the replay ended with %d\n%s%s", code, stdout, stderr)
+		}
+	}
+	if replayed != 1 {
+		t.Errorf("of the task that fails %d replays had its secret", replayed)
+	}
+	if code, _, stderr := status(t, p.program("-dir", p.dir, "-end", said[2])); code != 0 {
+		t.Errorf("its end ended with %d: %s", code, stderr)
 	}
 	p.clean(ofTask, token, passphrase)
 }

@@ -30,7 +30,7 @@ func TestWhatCanNotBeGivenIsRefusedBeforeNextflowStarts(t *testing.T) {
 		{"a NUL byte by the route", declares("TOKEN"), "TOKEN", "\x00", []string{"-route"}, []string{"NUL"}, hinted},
 		{"no text that the pipeline reads, by the route", reads, "TOKEN", "\xff", []string{"-route"}, []string{"UTF-8"}, hinted},
 
-		{"another secret's name", declares("TOKEN", "OTHER"), "TOKEN", " OTHER=", nil, []string{"a value holds NAME= of another secret", hinted}, ""},
+		{"another secret's name", declares("TOKEN", "OTHER"), "TOKEN", " OTHER=", nil, []string{"TOKEN: target cluster: value: holds NAME= of another staged secret", hinted}, ""},
 
 		{"a line break by the route", declares("TOKEN"), "TOKEN", "a\n", []string{"-route"}, nil, ""},
 		{"quotes that the pipeline reads, by the route", reads, "TOKEN", "\"`", []string{"-route"}, nil, ""},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/precedence"
-	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/provider/nextflow"
 	"github.com/pipesecrets/pipesecrets/secrets"
@@ -57,14 +56,14 @@ func (l *launcher) wants() (wants, error) {
 
 // staged says in which form the run's secrets are staged. By the route, files that
 // wrappers source carry any value to processes, and the store is only for what the
-// pipeline itself reads or tests; else the store is for both.
+// pipeline itself reads or tests; else the store is for both, and the file for replays.
 func (w wants) staged(route bool) hpc.Config {
 	switch {
 	case route:
 		onlyDeclared := !slices.ContainsFunc(w.uses, func(u nextflow.Use) bool { return u.How != nextflow.Declared })
 		return hpc.Config{NoStore: w.known && !w.blind && onlyDeclared}
 	case !w.known: // what is escaped for tasks, the pipeline must not read
-		return hpc.Config{NoEnv: true, Store: nextflow.Store{Form: nextflow.Unharmed}}
+		return hpc.Config{Store: nextflow.Store{Form: nextflow.Unharmed}}
 	}
 	var read []secrets.Name
 	for _, need := range w.needs {
@@ -72,7 +71,7 @@ func (w wants) staged(route bool) hpc.Config {
 			read = append(read, need.Name)
 		}
 	}
-	return hpc.Config{NoEnv: true, Store: nextflow.Store{Form: nextflow.Escaped, Read: read}}
+	return hpc.Config{Store: nextflow.Store{Form: nextflow.Escaped, Read: read}}
 }
 
 // request asks for what the pipeline refers to, or for all where that is not known.
@@ -96,12 +95,7 @@ const places = 3
 // problem, and what would carry a value.
 func (w wants) explained(err error, route bool) error {
 	var refused *pipesecrets.RequestError
-	var failed *provider.Error
-	switch {
-	case errors.As(err, &refused):
-	case errors.As(err, &failed) && failed.Code == provider.Refused && !route: // only all values together tell
-		return fmt.Errorf("nothing was started: a value holds NAME= of another secret, whose tasks Nextflow's store would give it to (%s): %w", hint, err)
-	default:
+	if !errors.As(err, &refused) {
 		return err
 	}
 	carried := true
