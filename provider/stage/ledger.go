@@ -273,16 +273,17 @@ type Ledger interface {
 	Release(ctx context.Context, id secrets.RunID) error
 
 	// Revoke deletes a secret, if it is not deleted yet, and marks its items as
-	// Revoked in the runs of phase Staging and Active and in those that are kept, which
-	// are kept no longer: Kept is zero, and rows that are Created become Deleting with
-	// Next zero. All that is one commit. It
+	// Revoked in the runs of phase Staging and Active and in those that are Ending with
+	// Kept set, also where its time is over and they wait for a sweep. These are kept no
+	// longer: Kept is zero, Masked counts from now if it was to count from later, and rows
+	// that are not over become Deleting with Next zero. All that is one commit. It
 	// answers these runs as stored, those that were marked before included. Events
 	// are recorded if anything changed. ErrNotFound if the secret is deleted, or
 	// never was, and no such run has an item of it.
 	Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) ([]Run, error)
 
 	// UsedBy returns the runs with an item of the secret that are in phase Staging or
-	// Active, or kept.
+	// Active, or Ending with Kept set.
 	UsedBy(ctx context.Context, id secrets.ID) ([]Run, error)
 
 	// Sweeping records that a sweep begins now, and answers what the ledger holds.

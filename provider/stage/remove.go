@@ -55,7 +55,9 @@ func (e *Engine) end(ctx context.Context, id secrets.RunID, caller string, c Clo
 	if err != nil {
 		return Receipt{}, err
 	}
-	if run.Phase == Closed || c.Keep > 0 && !run.Kept.IsZero() {
+	// What is kept is no business of one who would end the run only if its time is over
+	// or its launch failed, and came too late for that.
+	if run.Phase == Closed || !run.Kept.IsZero() && (c.Keep > 0 || c.Overdue || c.Staging != 0) {
 		return Receipt{Run: run, Rows: rows, Ended: !before}, unrecorded
 	}
 	// From this commit on nobody can create or publish. Who removes is another

@@ -238,6 +238,7 @@ func (s *Store) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) 
 			}
 			changed = changed || marked
 			if !all[i].Kept.IsZero() {
+				all[i].Masked = all[i].Masked.Add(-max(all[i].Kept.Sub(t.now), 0)) // as at an end that keeps nothing
 				all[i].Kept = time.Time{}
 				if err := t.deleting(all[i]); err != nil {
 					return err
@@ -258,11 +259,11 @@ func (s *Store) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) 
 	return all, nil
 }
 
-// usedBy returns the runs that are under way or kept with an item of the secret. Pins
+// usedBy returns the runs that are under way, or kept what they had staged, with an item of the secret. Pins
 // last longer than these phases, and unlike items are indexed.
 func (t *tx) usedBy(id secrets.ID) ([]stage.Run, error) {
-	return t.runs(`SELECT `+runColumns+` FROM run WHERE id IN (SELECT run FROM pin WHERE secret = ?) AND (phase IN (?, ?) OR phase = ? AND kept > ?)`,
-		id, stage.Staging, stage.Active, stage.Ending, stamp(t.now))
+	return t.runs(`SELECT `+runColumns+` FROM run WHERE id IN (SELECT run FROM pin WHERE secret = ?) AND (phase IN (?, ?) OR phase = ? AND kept <> 0)`,
+		id, stage.Staging, stage.Active, stage.Ending)
 }
 
 // UsedBy implements [stage.Ledger].

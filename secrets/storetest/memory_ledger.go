@@ -309,7 +309,7 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 	}
 	living := changed
 	for runID, r := range m.runs {
-		if r.Phase != stage.Staging && r.Phase != stage.Active && !r.IsKept(now) {
+		if r.Phase != stage.Staging && r.Phase != stage.Active && (r.Phase != stage.Ending || r.Kept.IsZero()) {
 			continue
 		}
 		r = cloneRun(r)
@@ -322,6 +322,7 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 		}
 		if uses {
 			if !r.Kept.IsZero() {
+				r.Masked = r.Masked.Add(-max(r.Kept.Sub(now), 0))
 				r.Kept = time.Time{}
 				m.deleting(r)
 			}
@@ -341,14 +342,14 @@ func (m *Memory) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event)
 
 // UsedBy implements [stage.Ledger].
 func (m *Memory) UsedBy(ctx context.Context, id secrets.ID) ([]stage.Run, error) {
-	now, err := m.enter(ctx)
+	_, err := m.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	var all []stage.Run
 	for _, r := range m.runs {
-		live := r.Phase == stage.Staging || r.Phase == stage.Active || r.IsKept(now)
+		live := r.Phase == stage.Staging || r.Phase == stage.Active || r.Phase == stage.Ending && !r.Kept.IsZero()
 		if live && slices.ContainsFunc(r.Items, func(it stage.Item) bool { return it.Pin.ID == id }) {
 			all = append(all, cloneRun(r))
 		}
