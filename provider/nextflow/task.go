@@ -49,8 +49,17 @@ var (
 // or the C locale, and no task that declares only others of the run gets it; or an
 // InvalidError for the field "value" or "name".
 func (s Store) Carries(name secrets.Name, v secrets.Value, others ...secrets.Name) error {
+	var staged map[secrets.Name]bool // made if it is asked, since most values hold no NAME= at all
 	return v.Reveal(func(plain []byte) error {
-		return s.carries(name, plain, func(n secrets.Name) bool { return slices.Contains(others, n) })
+		return s.carries(name, plain, func(n secrets.Name) bool {
+			if staged == nil {
+				staged = make(map[secrets.Name]bool, len(others))
+				for _, other := range others {
+					staged[other] = true
+				}
+			}
+			return staged[n]
+		})
 	})
 }
 
