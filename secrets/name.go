@@ -120,7 +120,7 @@ var reservedNames = []struct {
 		"SHELL", "ENV", "BASH_*", "BASHOPTS", "SHELLOPTS", "POSIXLY_CORRECT", "IFS", "PS4", "GLOBIGNORE",
 		"PROMPT_COMMAND", "OLDPWD", "PWD", "OPTIND", "USER", "LOGNAME",
 		"RANDOM", "SRANDOM", "SECONDS", "LINENO", "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME", "BASHPID", "GROUPS",
-		"FUNCNAME", "DIRSTACK", "PIPESTATUS", "OPTARG", "OPTERR", "COMP_*", // bash loses, or evaluates, what is assigned
+		"FUNCNAME", "DIRSTACK", "PIPESTATUS", "OPTARG", "OPTERR", "COMP_*", "BASH", "SHLVL", "PS1", "PS2", // bash loses, or evaluates, what is assigned
 		"UID", "EUID", "PPID", // read-only in bash: to export one ends a task that runs under "set -e"
 	}},
 	{"steers an interpreter or a tool that tasks call", []string{

@@ -15,6 +15,7 @@ func Owns(name secrets.Name) bool {
 	switch name.String() {
 	case "RANDOM", "SRANDOM", "SECONDS", "LINENO", "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME",
 		"UID", "EUID", "PPID", "BASHPID", "GROUPS", "FUNCNAME", "DIRSTACK", "PIPESTATUS",
+		"BASH", "SHLVL", "PS1", "PS2", "PS4", "PWD", "OLDPWD", // a bash that starts sets or unsets them, whatever it is given
 		"BASHOPTS", "SHELLOPTS", "OPTIND", "OPTARG", "OPTERR", "COMP_WORDBREAKS", "IFS", "POSIXLY_CORRECT":
 		return true
 	}

@@ -25,12 +25,12 @@ import (
 // was staged: Nextflow writes beside it what its tasks on other nodes read.
 //
 // The copy goes when the job ends: by itself, with whatever status, or by HUP, INT,
-// TERM, USR1, USR2 or XCPU, by which it then ends as if they were not trapped,
+// PIPE, ALRM, TERM, USR1, USR2, XCPU or XFSZ, by which it then ends as if they were not trapped,
 // once the command that it waits for has ended: schedulers signal that one too.
 // The job may call the shell function pipesecrets_remove as soon as it needs the files
 // no more. A job with a trap of its own for EXIT or one of these signals sets it after
 // this text and calls pipesecrets_remove in it, since a shell has one trap for each.
-// The copy outlives its job where no trap runs: if the shell is killed by KILL, as
+// The copy outlives its job where no trap runs: if the shell is killed by KILL, or by another signal than these, as
 // schedulers do some time after TERM, or gives way to another program by exec. Then it
 // is the node that removes it: by the mount namespace of the job, in Slurm
 // job_container/tmpfs, by the scheduler's own $TMPDIR, or by the site's epilog, which
@@ -83,7 +83,7 @@ pipesecrets_signal() {
 	exit 1 # as process 1 of a container, which no signal ends
 }
 trap pipesecrets_remove EXIT
-for pipesecrets in HUP INT TERM USR1 USR2 XCPU; do
+for pipesecrets in HUP INT PIPE ALRM TERM USR1 USR2 XCPU XFSZ; do
 	trap "pipesecrets_signal $pipesecrets" "$pipesecrets"
 done
 pipesecrets_load() {

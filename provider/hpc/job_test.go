@@ -248,6 +248,7 @@ func TestASignalTakesTheCopyAndEndsTheJobAsItWouldHave(t *testing.T) {
 	inEveryShell(t, func(t *testing.T, argv []string) {
 		for _, sig := range []syscall.Signal{
 			syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU,
+			syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGXFSZ,
 		} {
 			if signal.Ignored(sig) { // so it is to every child
 				continue

@@ -23,19 +23,20 @@ func (r *reader) include(st []token) {
 	case !ok:
 		r.unknown(st[at].line, "includes a module from elsewhere, or by a path that only the run knows")
 	default:
-		r.found(st[at].line, script, name, name+".nf", path.Join(name, "main.nf"))
+		r.found(st[at].line, source{as: script}, name, name+".nf", path.Join(name, "main.nf"))
 	}
 }
 
-// includeConfig follows all paths that an include of configuration may mean.
-func (r *reader) includeConfig(list []token) {
+// includeConfig follows all paths that an include of configuration may mean. What is
+// included within a block stands in that block.
+func (r *reader) includeConfig(list []token, where at) {
 	if len(list) == 1 && list[0].is(group, "(") {
 		list = list[0].sub
 	}
 	question, colon := ternary(list)
 	if question >= 0 {
-		r.includeConfig(list[question+1 : colon])
-		r.includeConfig(list[colon+1:])
+		r.includeConfig(list[question+1:colon], where)
+		r.includeConfig(list[colon+1:], where)
 		return
 	}
 	if len(list) == 0 {
@@ -47,7 +48,7 @@ func (r *reader) includeConfig(list []token) {
 	case !ok || len(list) > 1:
 		r.unknown(list[0].line, "includes configuration from elsewhere, or by a path that only the run knows")
 	default:
-		r.found(list[0].line, config, name)
+		r.found(list[0].line, source{as: config, at: where}, name)
 	}
 }
 
@@ -58,7 +59,7 @@ func (r *reader) template(list []token) {
 	}
 	if len(list) == 1 && list[0].kind == text {
 		name := list[0].s
-		r.found(list[0].line, template, path.Join(path.Dir(r.file), "templates", name), path.Join("templates", name))
+		r.found(list[0].line, source{as: template}, path.Join(path.Dir(r.file), "templates", name), path.Join("templates", name))
 	} else if len(list) > 0 {
 		r.unknown(list[0].line, "uses a template by a name that only the run knows")
 	}
@@ -90,13 +91,14 @@ func (r *reader) target(t token) (string, bool) {
 }
 
 // found follows the first of the paths that is there.
-func (r *reader) found(line int, as language, names ...string) {
+func (r *reader) found(line int, to source, names ...string) {
 	for _, name := range names {
 		if !fs.ValidPath(name) {
 			continue
 		}
 		if info, err := fs.Stat(r.scan.fsys, name); err == nil && !info.IsDir() {
-			r.scan.follow(name, as)
+			to.path = name
+			r.scan.follow(to)
 			return
 		}
 	}

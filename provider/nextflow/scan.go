@@ -33,6 +33,7 @@ type scan struct {
 type source struct {
 	path string
 	as   language
+	at   at // where in a configuration it is included
 }
 
 type language uint8
@@ -76,7 +77,7 @@ func Scan(fsys fs.FS, files ...string) (References, error) {
 		if _, err := fs.Stat(fsys, name); err != nil {
 			return References{}, err
 		}
-		s.follow(name, languageOf(name))
+		s.follow(source{path: name, as: languageOf(name)})
 	}
 	if len(files) == 0 {
 		if err := fs.WalkDir(fsys, ".", s.visit); err != nil {
@@ -113,7 +114,7 @@ func (s *scan) visit(name string, entry fs.DirEntry, err error) error {
 		return fs.SkipDir
 	case strings.HasSuffix(name, ".nf") || strings.HasSuffix(name, ".config"):
 		if !entry.IsDir() {
-			s.follow(name, languageOf(name))
+			s.follow(source{path: name, as: languageOf(name)})
 		}
 	case entry.Type()&fs.ModeSymlink != 0:
 		if info, err := fs.Stat(s.fsys, name); err == nil && info.IsDir() {
@@ -127,8 +128,8 @@ func (s *scan) visit(name string, entry fs.DirEntry, err error) error {
 }
 
 // follow queues a file, once.
-func (s *scan) follow(name string, as language) {
-	if to := (source{name, as}); !s.seen[to] {
+func (s *scan) follow(to source) {
+	if !s.seen[to] {
 		s.seen[to] = true
 		s.queue = append(s.queue, to)
 	}
@@ -161,7 +162,7 @@ func (s *scan) read(from source) error {
 	}
 	sc := scope{}
 	if from.as == config {
-		sc.mode = inConfig
+		sc.mode, sc.at = inConfig, from.at
 	}
 	r.block(l.code(), sc)
 	return nil
