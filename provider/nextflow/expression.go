@@ -15,6 +15,7 @@ type scope struct {
 	maybe    bool   // under a condition
 	required bool   // within an assertion
 	shadowed bool   // "secrets" is a variable of the pipeline's own
+	fatal    func() // to call if the statement that follows ends the pipeline
 	depth    int    // of conditional expressions within each other
 }
 
@@ -184,7 +185,9 @@ func (r *reader) operands(list []token, sc scope) {
 func compared(list []token, from, to int) bool {
 	if to < len(list) && list[to].kind == mark {
 		switch list[to].s {
-		case "?:", "?.", "==", "!=":
+		case "?:":
+			return !failure(list[to+1:])
+		case "?.", "==", "!=":
 			return true
 		}
 	}

@@ -81,6 +81,10 @@ func (r *reader) block(list []token, sc scope) {
 			continue
 		}
 		if pending != nil {
+			if pending.fatal != nil && fails(st) {
+				pending.fatal()
+			}
+			pending.fatal = nil
 			r.statement(st, *pending)
 			pending = nil
 			continue
@@ -124,7 +128,9 @@ var sections = map[string]bool{
 // it ends before the branch.
 func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pending *scope) {
 	for {
+		from := len(r.scan.found.Uses)
 		found := r.logic(st[1].sub, sc, true)
+		tests := r.scan.found.Uses[from:]
 		otherwise = append(otherwise, found.no...)
 		then := sc.guard(found.yes)
 		then.maybe = true
@@ -132,10 +138,20 @@ func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pendi
 		end := slices.IndexFunc(st, func(t token) bool { return t.is(word, "else") })
 		switch {
 		case len(st) == 0:
+			then.fatal = func() { require(tests, found.no) }
 			return otherwise, &then
 		case end < 0:
+			if fails(st) {
+				require(tests, found.no)
+			}
 			r.statement(st, then)
 			return otherwise, nil
+		}
+		if fails(st[:end]) {
+			require(tests, found.no)
+		}
+		if fails(st[end+1:]) {
+			require(tests, found.yes)
 		}
 		r.statement(st[:end], then)
 		st = st[end+1:]
@@ -149,6 +165,42 @@ func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pendi
 			return otherwise, nil
 		}
 	}
+}
+
+// require takes back that the pipeline does without what it tests, since it fails
+// where that is missing.
+func require(tests []Use, names []secrets.Name) {
+	for i := range tests {
+		if slices.Contains(names, tests[i].Name) {
+			tests[i].Optional = false
+		}
+	}
+}
+
+// fails reports whether a statement, or one of a block, ends the pipeline.
+func fails(st []token) bool {
+	if len(st) == 1 && st[0].is(group, "{") {
+		for list := st[0].sub; len(list) > 0; {
+			var one []token
+			if one, list = statement(list); failure(one) {
+				return true
+			}
+		}
+		return false
+	}
+	return failure(st)
+}
+
+func failure(st []token) bool {
+	if len(st) > 1 && st[0].kind == word {
+		switch st[0].s {
+		case "error", "exit", "throw":
+			return st[1].kind != mark
+		case "System":
+			return len(st) > 3 && st[2].is(word, "exit")
+		}
+	}
+	return false
 }
 
 // statement reads one statement.
