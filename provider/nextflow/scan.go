@@ -16,9 +16,10 @@ const (
 	maxFile  = 4 << 20 // bytes of one file; a longer one is unknown
 	maxFiles = 20_000
 	maxBytes = 256 << 20 // of all files together
+	maxFound = 1_000_000 // uses and unknowns together
 )
 
-var errTooMuch = &secrets.InvalidError{Field: "pipeline", Rule: "may hold no more than 20,000 source files and 256 MiB of them"}
+var errTooMuch = &secrets.InvalidError{Field: "pipeline", Rule: "may hold no more than 20,000 source files, 256 MiB of them, and a million references to secrets"}
 
 // scan is a scan under way.
 type scan struct {
@@ -70,7 +71,7 @@ const (
 //
 // It fails with an error of fsys if a named file can't be opened or the root can't
 // be read, and with a *secrets.InvalidError for the field "pipeline" if there are
-// more than 20,000 files or 256 MiB.
+// more than 20,000 files, 256 MiB, or a million references.
 func Scan(fsys fs.FS, files ...string) (References, error) {
 	s := &scan{fsys: fsys, seen: map[source]bool{}}
 	for _, name := range files {
@@ -89,6 +90,9 @@ func Scan(fsys fs.FS, files ...string) (References, error) {
 		s.queue = s.queue[1:]
 		if err := s.read(next); err != nil {
 			return References{}, err
+		}
+		if len(s.found.Uses)+len(s.found.Unknown) > maxFound {
+			return References{}, errTooMuch
 		}
 	}
 	s.found.sort()
