@@ -2,11 +2,13 @@ package pipesecrets_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
 
@@ -67,5 +69,55 @@ func TestARevocationPullsWhatWasKeptAndWaitsForASweep(t *testing.T) {
 		k.must(err)
 		t.Log(runs)
 		k.nothingStaged()
+	})
+}
+
+// dark is the backend of a launcher that hears of nothing that it commits to make a
+// run Active, and can't look.
+type dark struct {
+	pipesecrets.Backend
+	meanwhile func()
+	blind     bool
+}
+
+func (d *dark) Advance(ctx context.Context, r stage.Run, to stage.Phase, lease time.Duration, rows []stage.Row, ev ...secrets.Event) (stage.Run, error) {
+	after, err := d.Backend.Advance(ctx, r, to, lease, rows, ev...)
+	if err == nil && r.Phase == stage.Staging && to == stage.Active {
+		d.blind = true
+		d.meanwhile()
+		return stage.Run{}, errors.New("lost")
+	}
+	return after, err
+}
+
+func (d *dark) Load(ctx context.Context, id secrets.RunID) (stage.Run, []stage.Row, error) {
+	if d.blind {
+		d.blind = false
+		return stage.Run{}, nil, errors.New("lost")
+	}
+	return d.Backend.Load(ctx, id)
+}
+
+func TestALauncherThatThinksItFailedLeavesWhatIsKeptSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		_, value := h.put(ada, genomics, "TOKEN")
+		other := h.again()
+		first := h.again(func(c *pipesecrets.Config) {
+			c.Backend = &dark{Backend: c.Backend, meanwhile: func() {
+				other.launch(lin, "r1", genomics, "TOKEN") // it is asked again, by another process
+				receipt, err := other.Complete(t.Context(), lin, runOf(t, "r1"), pipesecrets.Ending{ReplayFor: time.Hour})
+				other.must(err)
+				if receipt.Run.Kept.IsZero() {
+					t.Errorf("not kept: %+v", receipt.Run)
+				}
+			}}
+		})
+		if _, err := first.Launch(t.Context(), lin, first.request("r1", genomics, "TOKEN")); err == nil {
+			t.Error("a launch whose last commit is lost said nothing")
+		}
+		attached, err := other.Attach(t.Context(), lin, runOf(t, "r1"))
+		h.must(err)
+		h.reads(attached, "TOKEN", value)
 	})
 }
