@@ -70,7 +70,7 @@ var breaks = []struct {
 	{"what is found is not removed", []edit{{finding, "	s.receipt, s.err = e.resume(ctx, run, w.caller)\n", ""}}, simulation, "lost ledger"},
 	{"what is revoked is not pulled", []edit{{remove, "		return len(a.left(row.Object.Items)) < len(row.Object.Items)\n", "		return false\n"}}, simulation, "revocation"},
 	{"the rest is pulled, too", []edit{{remove, "can && len(rest) > 0 {", "can && len(rest) > 99 {"}}, simulation, "early delete"},
-	{"what is kept for replay is removed at the end", []edit{{remove, "|| c.Keep > 0 && !run.Kept.IsZero() {", "|| c.Keep < 0 {"}}, simulation, "early delete"},
+	{"what is kept for replay is removed at the end", []edit{{remove, "|| !run.Kept.IsZero() && (c.Keep > 0 || c.Overdue || c.Staging != 0) {", "|| c.Keep < 0 {"}}, simulation, "early delete"},
 	{"renewals are forgotten", []edit{{ledger, "		r.Needed = until\n", "		r.Needed = r.Needed.Add(0)\n"}}, simulation, "early end"},
 	{"mark not checked on AWS", []edit{{awsRemove, "	case value[tagMark] != hex.EncodeToString(o.Mark[:]):", "	case value[tagMark] == hex.EncodeToString(nil):"}}, onAWS, "foreign delete"},
 	{"a value in an error", []edit{{staging, "		o.destroy()\n		if err == nil && o.err == nil {", "		for _, v := range o.values {\n			_ = v.Reveal(func(b []byte) error {\n				if err != nil {\n					err = errors.New(string(b))\n				}\n				return nil\n			})\n		}\n" +
