@@ -161,7 +161,7 @@ func (s *Service) Complete(ctx context.Context, c rbac.Caller, id secrets.RunID,
 	told := ev
 	told.Outcome, told.Reason = secrets.Done, e.Outcome
 	if e.ReplayFor > 0 {
-		told.Reason = strings.TrimPrefix(e.Outcome+", to be kept for replay", ", ")
+		told.Reason = strings.TrimPrefix(e.Outcome+", replay asked for", ", ")
 		receipt, err = s.engine.Keep(ctx, id, c.Name(), e.Outcome, e.ReplayFor, told)
 	} else {
 		receipt, err = s.engine.Unstage(ctx, id, c.Name(), e.Outcome, told)

@@ -112,6 +112,9 @@ func (w *world) launcher(p *process, e *stage.Engine, ids []secrets.RunID, dice 
 			time.Sleep(time.Duration(d%13) * time.Minute)
 		}
 		switch {
+		case d%5 == 0 && d%3 == 0: // the host ends it when its time is over, and a sweep is about to
+			time.Sleep(time.Until(asked.Add(need)) + time.Duration(d%61)*time.Second)
+			w.keep(p, e, id, time.Duration(1+d%37)*time.Minute)
 		case d%5 == 0: // the host forgets it
 		case d%3 == 0:
 			w.keep(p, e, id, time.Duration(1+d%37)*time.Minute)

@@ -30,8 +30,9 @@ import (
 // The job may call the shell function pipesecrets_remove as soon as it needs the files
 // no more. A job with a trap of its own for EXIT or one of these signals sets it after
 // this text and calls pipesecrets_remove in it, since a shell has one trap for each.
-// The copy outlives its job where no trap runs: if the shell is killed by KILL, or by another signal than these, as
-// schedulers do some time after TERM, or gives way to another program by exec. Then it
+// The copy outlives its job where no trap runs: if the shell is killed by KILL, as
+// schedulers do some time after TERM, or by a signal that is none of these, or gives way
+// to another program by exec. Then it
 // is the node that removes it: by the mount namespace of the job, in Slurm
 // job_container/tmpfs, by the scheduler's own $TMPDIR, or by the site's epilog, which
 // removes /dev/shm/pipesecrets.* of the job's user.

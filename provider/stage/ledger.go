@@ -106,7 +106,7 @@ type Run struct {
 	Started time.Time
 	Needed  time.Time // until when the run needs its secrets
 	Ended   time.Time // when it began to end; zero before
-	Kept    time.Time // until when what it has staged stays after that, so that tasks can be replayed; zero if it does not
+	Kept    time.Time // until when what it has staged stays after that, so that tasks can be replayed; zero if it does not: see IsKept
 	Masked  time.Time // until when its versions stay pinned, so that its logs can be masked; zero before it ends
 	Pinned  bool      // whether it still pins its versions
 }

@@ -284,6 +284,7 @@ func (r *Report) count(after Receipt, began time.Time) {
 		case row.State == Stuck:
 			r.Stuck++
 		case row.State == Quarantined: // counted where it is kept
+		case row.State == Created: // of a run that is under way, or kept
 		case after.Run.Phase == Ending && !row.State.Over():
 			r.Waiting++
 		}
