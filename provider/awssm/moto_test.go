@@ -3,6 +3,8 @@ package awssm_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,8 +20,8 @@ import (
 
 // moto is an emulator that others wrote. It differs from AWS where it bears on the
 // suite in these: it deletes at once and shows everything at once, so that the
-// horizon is a formality; and it knows no permissions, so that nothing is refused
-// and nothing is out of reach.
+// horizon is a formality; it knows no permissions, so that nothing is refused
+// and nothing is out of reach; and it is not atomic (inTurn).
 func TestConformanceOnMoto(t *testing.T) {
 	endpoint := moto.Start(t)
 	layouts(t, func(t *testing.T, layout awssm.Layout) {
@@ -29,9 +31,19 @@ func TestConformanceOnMoto(t *testing.T) {
 	})
 }
 
+// inTurn sends one request after the other: moto looks whether a name is free and
+// takes it in two steps, so that two creates at once may both succeed.
+type inTurn struct{ mu sync.Mutex }
+
+func (c *inTurn) Do(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return http.DefaultClient.Do(r)
+}
+
 func motoClient(endpoint string) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
-		Region: region, BaseEndpoint: aws.String(endpoint),
+		Region: region, BaseEndpoint: aws.String(endpoint), HTTPClient: &inTurn{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKLAUNCHER", SecretAccessKey: "none"}, nil
 		}),
