@@ -29,6 +29,8 @@ var (
 	errNotRun     = errors.New("the command must be: nextflow [OPTION...] run PIPELINE [ARG...]")
 	errNoPipeline = errors.New("nextflow run needs a PIPELINE")
 	errHalf       = errors.New("an option of nextflow's lacks its argument")
+	errMisplaced  = errors.New("an option of nextflow's stands where it does not know it: -log and -C come before run, and those of run after it")
+	errAtFile     = errors.New("a word of nextflow's that begins with @ is refused: it would read options from a file, which we don't see")
 	errBackground = errors.New("nextflow's -bg is refused: the run would go on when we have ended, and removed its secrets")
 	errSyslog     = errors.New("nextflow's -syslog is refused: it sends the log away, unmasked")
 )
@@ -78,6 +80,9 @@ func parseInvocation(words []string) (*invocation, error) {
 	}
 	inv.args = append(inv.args, "run")
 	inv.afterRun = len(inv.args)
+	if len(rest) > 1 && rest[1] == "-" {
+		inv.afterRun++ // only right after "run" Nextflow takes it for standard input
+	}
 	_, err = inv.options(rest[1:], runOptions, func(word string) bool {
 		if inv.pipeline == "" {
 			inv.pipeline = word
@@ -98,6 +103,9 @@ func parseInvocation(words []string) (*invocation, error) {
 func (inv *invocation) options(words []string, known map[string]arity, stop func(word string) bool) (rest []string, err error) {
 	for len(words) > 0 {
 		word := words[0]
+		if strings.HasPrefix(word, "@") {
+			return nil, errAtFile
+		}
 		if word == "-" || !strings.HasPrefix(word, "-") {
 			if stop(word) {
 				return words, nil
@@ -119,6 +127,9 @@ func (inv *invocation) options(words []string, known map[string]arity, stop func
 			takes == maybe && len(words) > 1 && value(words[1], parameter),
 			takes == session && len(words) > 1 && sessionName.MatchString(words[1]):
 			n = 2
+		}
+		if n == 2 && !parameter && strings.HasPrefix(words[1], "@") {
+			return nil, errAtFile // that of a parameter Nextflow joins to its name first
 		}
 		keep, err := inv.option(word, words[1:n])
 		if err != nil {
@@ -143,6 +154,12 @@ func value(word string, parameter bool) bool {
 
 // option notes what an option says, and reports whether Nextflow is to have it.
 func (inv *invocation) option(name string, arg []string) (keep bool, err error) {
+	switch name { // what the other part of the command line has
+	case "-log", "-c", "-config", "-C", "-profile", "-main-script", "-r", "-revision":
+		if len(arg) == 0 {
+			return false, errMisplaced
+		}
+	}
 	list := func(into *[]string) {
 		*into = slices.Concat(*into, strings.Split(arg[0], ",")) // as Nextflow's parser splits it
 	}

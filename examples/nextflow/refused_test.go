@@ -141,12 +141,28 @@ func TestAWrongCommandLineIsRefusedWithoutQuotingIt(t *testing.T) {
 		{[]string{"--", "nextflow", "-bg", "run", mark}, 2, "-bg is refused"},
 		{[]string{"--", "nextflow", "run", mark, "-bg"}, 2, "-bg is refused"},
 		{[]string{"--", "nextflow", "-syslog", mark, "run", "main.nf"}, 2, "-syslog is refused"},
+		{[]string{"--", "nextflow", "-profile", mark, "run", "main.nf"}, 2, "where it does not know it"},
+		{[]string{"--", "nextflow", "-main-script", mark, "run", "main.nf"}, 2, "where it does not know it"},
+		{[]string{"--", "nextflow", "-r", mark, "run", "main.nf"}, 2, "where it does not know it"},
+		{[]string{"--", "nextflow", "run", "main.nf", "-log", mark}, 2, "where it does not know it"},
+		{[]string{"--", "nextflow", "run", "main.nf", "-C", mark}, 2, "where it does not know it"},
+		{[]string{"--", "nextflow", "@" + mark, "run", "main.nf"}, 2, "begins with @"},
+		{[]string{"--", "nextflow", "run", "main.nf", "@" + mark}, 2, "begins with @"},
+		{[]string{"--", "nextflow", "run", "main.nf", "-profile", "@" + mark}, 2, "begins with @"},
 		{[]string{"-h"}, 0, "After a SIGKILL"},
 	} {
 		code, stdout, stderr := status(t, p.program(c.args...))
 		if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stdout+stderr, mark) || p.has("ran") {
 			t.Errorf("want %q: ended with %d: %s", c.says, code, stderr)
 		}
+	}
+}
+
+func TestAParametersValueMayBeginWithAnAt(t *testing.T) {
+	p := newPlace(t, declares())
+	p.fake(`[ "$*" = "run main.nf --handle @me" ]`)
+	if code, stdout, stderr := status(t, p.run(nil, "run", "main.nf", "--handle", "@me")); code != 0 {
+		t.Errorf("it ended with %d\n%s%s", code, stdout, stderr)
 	}
 }
 

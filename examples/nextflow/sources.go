@@ -78,7 +78,9 @@ func (l *launcher) configs(base string) []string {
 	return append(names, inv.configs...)
 }
 
-var manifest = regexp.MustCompile(`\bmainScript\s*=\s*['"]([^'"$]+)['"]`)
+// manifest finds where a configuration sets the script, past the strings and comments
+// in which it may stand as well.
+var manifest = regexp.MustCompile(`'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*(?s:.*?)\*/|\bmainScript\s*=\s*['"]([^'"$]+)['"]`)
 
 // mainScript is the script of a project: what the command line says, or else its
 // manifest, or else main.nf.
@@ -86,19 +88,26 @@ func mainScript(said, config string) string {
 	if said != "" {
 		return filepath.Clean(said)
 	}
+	main := "main.nf"
 	if text, err := os.ReadFile(config); err == nil {
-		if m := manifest.FindSubmatch(text); m != nil {
-			return filepath.Clean(string(m[1]))
+		for _, m := range manifest.FindAllSubmatch(text, -1) {
+			if m[1] != nil {
+				main = filepath.Clean(string(m[1])) // the last one counts
+			}
 		}
 	}
-	return "main.nf"
+	return main
 }
 
 // project returns the directory of the pipeline's sources, and its script if the
-// command line names that instead of a directory.
+// command line names that, instead of a directory or beside it.
 func (l *launcher) project() (dir, main string, here bool) {
 	path := l.path(l.nextflow.pipeline)
 	if info, err := os.Stat(path); err == nil && l.nextflow.pipeline != "-" {
+		if script := l.nextflow.mainScript; info.IsDir() && script != "" {
+			path = l.path(script) // Nextflow looks for it from where it runs, not in the directory (CmdRun)
+			return filepath.Dir(path), filepath.Base(path), isFile(path)
+		}
 		if info.IsDir() {
 			return path, "", true
 		}

@@ -52,11 +52,12 @@ func TestTheSourcesAreThoseThatNextflowReads(t *testing.T) {
 		"p/modules/x.nf":         reads("MODULE"),
 		"p/modules/unused.nf":    reads("UNUSED"),
 		"p/nextflow.config":      config("PROJECT"),
-		"m/nextflow.config":      "manifest {\n  mainScript = 'start.nf'\n}\n",
+		"m/nextflow.config":      "/* mainScript = 'main.nf' */ manifest {\n  homePage = 'https://host.example/*'\n  mainScript = 'start.nf'\n  // mainScript = 'main.nf'\n}\n",
 		"m/start.nf":             reads("START"),
 		"m/main.nf":              reads("MAIN"),
 		"n/some.nf":              reads("SOME"),
 		"launch/nextflow.config": config("LOCAL"),
+		"launch/other.nf":        reads("HERE"),
 		"launch/own.config":      config("OWN"),
 		"launch/a.config":        config("ALPHA"),
 		"home/config":            config("HOME_CONFIG"),
@@ -66,7 +67,8 @@ func TestTheSourcesAreThoseThatNextflowReads(t *testing.T) {
 		{"run ../p", "HOME_CONFIG LOCAL MAIN MODULE PROJECT"},
 		{"run ../p/main.nf", "HOME_CONFIG LOCAL MAIN MODULE PROJECT"},
 		{"run ../p/other.nf", "HOME_CONFIG LOCAL PROJECT SCRIPT"},
-		{"run ../p -main-script other.nf", "HOME_CONFIG LOCAL PROJECT SCRIPT"},
+		{"run ../p -main-script ../p/other.nf", "HOME_CONFIG LOCAL PROJECT SCRIPT"},
+		{"run ../p -main-script other.nf", "HERE HOME_CONFIG LOCAL"},
 		{"run ../m", "HOME_CONFIG LOCAL START"},
 		{"run ../n", "HOME_CONFIG LOCAL SOME"},
 		{"-c own.config run ../p -c a.config", "ALPHA HOME_CONFIG LOCAL MAIN MODULE OWN PROJECT"},
@@ -151,7 +153,7 @@ func TestACommandLineIsReadAsNextflowReadsIt(t *testing.T) {
 		{"run -with-docker -w work x", "x", "-log RAW run -c ROUTE -with-docker -w work x"},
 		{"run --flag --n -1 --name y -process.cpus 2 -e.K=V x z", "x", "-log RAW run -c ROUTE --flag --n -1 --name y -process.cpus 2 -e.K=V x z"},
 		{"run --y=z x", "x", "-log RAW run -c ROUTE --y=z x"},
-		{"-Dx=y run - arg", "-", "-log RAW -Dx=y run -c ROUTE - arg"},
+		{"-Dx=y run - arg", "-", "-log RAW -Dx=y run - -c ROUTE arg"},
 	} {
 		inv, err := parseInvocation(append([]string{"/bin/nextflow"}, strings.Fields(c.args)...))
 		if err != nil {
