@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/pipesecrets/pipesecrets/secrets/redact"
@@ -35,7 +36,9 @@ func newLog(path string) (*os.File, error) {
 	if err := rotate(path); err != nil {
 		return nil, errRotate
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666) // which the umask cuts, as it does Nextflow's
+	// A named pipe that nobody reads is an error at once: what waits in open(2) hears no
+	// signal, and the run's secrets stay staged meanwhile.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0o666) // which the umask cuts, as it does Nextflow's
 	if err != nil {
 		return nil, errLog
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -63,6 +66,38 @@ func TestWhatHoldsNothingIsNotSetAside(t *testing.T) {
 		if _, err := os.Lstat(path + ".1"); (err == nil) != want {
 			t.Errorf("%s was set aside: %t", filepath.Base(path), !want)
 		}
+	}
+}
+
+func TestALogThatIsANamedPipeIsWrittenIfSomebodyReadsIt(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake(`echo "logged $(values)" >"$log"`)
+	fifo := p.path("fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token := canary()
+	unread, over := context.WithTimeout(t.Context(), time.Minute)
+	defer over()
+	cmd := p.run(p.secret("TOKEN", token), "-log", "fifo", "run", "main.nf")
+	alone := exec.CommandContext(unread, cmd.Path, cmd.Args[1:]...)
+	alone.Dir, alone.Env = cmd.Dir, cmd.Env
+	if code, _, stderr := status(t, alone); code != 1 || !strings.Contains(stderr, "the log can't be written") || p.has("ran") {
+		t.Errorf("with nobody to read, it ended with %d: %s", code, stderr)
+	}
+	if staged := p.staged(); len(staged) > 0 {
+		t.Errorf("%d directories are staged", len(staged))
+	}
+	reader, err := os.OpenFile(fifo, os.O_RDWR, 0) // which waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if code, _, stderr := status(t, cmd); code != 0 {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	if line, err := bufio.NewReader(reader).ReadString('\n'); err != nil || line != "logged [secret:TOKEN]\n" {
+		t.Errorf("the reader gets %q (%v)", line, err)
 	}
 }
 
