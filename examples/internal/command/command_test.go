@@ -94,6 +94,65 @@ func TestASignalThatCameBeforeTheCommandKeepsItFromStarting(t *testing.T) {
 	}
 }
 
+// stalled is a writer that takes nothing until it is released, and tells of a write.
+type stalled struct{ called, released chan struct{} }
+
+func (s *stalled) Write(b []byte) (int, error) {
+	close(s.called)
+	<-s.released
+	return len(b), nil
+}
+
+func TestASignalEndsTheWaitForWhoReadsNothing(t *testing.T) {
+	r, _ := redactor(t)
+	to := &stalled{called: make(chan struct{}), released: make(chan struct{})}
+	defer close(to.released)
+	cmd := exec.Command("echo", "last words")
+	cmd.Stdout, cmd.Stderr = to, os.Stderr
+	signals := make(chan os.Signal)
+	ended := make(chan error)
+	go func() {
+		_, err := command.Execute(cmd, r, signals)
+		ended <- err
+	}()
+	<-to.called
+	for { // the first ones may reach the command yet
+		select {
+		case signals <- syscall.SIGCONT:
+		case err := <-ended:
+			if err == nil {
+				t.Error("what was not read is no error")
+			}
+			return
+		}
+	}
+}
+
+func TestASignalThatEndsTheCommandEndsTheWaitForWhoReadsNothingToo(t *testing.T) {
+	r, _ := redactor(t)
+	to := &stalled{called: make(chan struct{}), released: make(chan struct{})}
+	defer close(to.released)
+	cmd := exec.Command("sh", "-c", "echo last words; exec cat")
+	in, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer in.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, to, os.Stderr
+	signals := make(chan os.Signal, 1)
+	ended := make(chan error)
+	go func() {
+		_, err := command.Execute(cmd, r, signals)
+		ended <- err
+	}()
+	<-to.called
+	signals <- syscall.SIGTERM
+	if err := <-ended; err == nil {
+		t.Error("what was not read is no error")
+	}
+}
+
 func TestACommandThatIsNotThereIsA127(t *testing.T) {
 	r, _ := redactor(t)
 	cmd := exec.Command(filepath.Join(t.TempDir(), "none"))

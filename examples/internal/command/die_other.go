@@ -2,7 +2,12 @@
 
 package command
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // DieWithUs asks for nothing where no kernel offers it.
 func DieWithUs() *syscall.SysProcAttr { return nil }
+
+func fromTerminal(os.Signal) bool { return false }
