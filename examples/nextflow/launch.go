@@ -78,6 +78,13 @@ func (l *launcher) run(ctx context.Context) (status int, err error) {
 	if swept.Removed > 0 {
 		l.say("removed what earlier runs had left")
 	}
+	health, err := l.house.service.Health(starting, operator)
+	if err != nil {
+		return 1, err
+	}
+	if health.Stuck > 0 {
+		l.say("of earlier runs %d thing(s) are staged that can't be removed: was the directory moved? They are in %s", health.Stuck, l.house.stage())
+	}
 	if err := l.keep(starting); err != nil {
 		return 1, err
 	}
@@ -136,11 +143,14 @@ func (h *house) keep(ctx context.Context, scope secrets.Scope, g command.Given) 
 	}
 	defer value.Destroy()
 	_, err = h.service.Create(ctx, me, secrets.Secret{Name: g.Name, Scope: scope}, value)
-	if errors.Is(err, secrets.ErrExists) {
+	for errors.Is(err, secrets.ErrExists) || errors.Is(err, secrets.ErrConflict) { // another call may give it at the same time
 		var list []secrets.Secret
 		list, err = h.service.List(ctx, me, secrets.Query{Scope: scope, Prefix: g.Name.String(), Limit: 1})
 		if err == nil && len(list) == 1 {
 			_, err = h.service.Update(ctx, me, list[0], value)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -222,5 +223,56 @@ func TestARunThatGoesOnIsRenewed(t *testing.T) {
 	}
 	if alive, err := h.alive(t.Context(), id); err != nil || alive {
 		t.Errorf("after its end, alive: %t, %v", alive, err)
+	}
+}
+
+func TestCallsThatGiveOneSecretAtTheSameTimeAllStoreIt(t *testing.T) {
+	p := newPlace(t, declares())
+	args := append([]string{"-dir", p.dir}, p.secret("TOKEN", canary())...)
+	if code, _, stderr := status(t, p.program(args...)); code != 0 {
+		t.Fatalf("it ended with %d: %s", code, stderr)
+	}
+	var calls []*exec.Cmd
+	for range 12 {
+		cmd := p.program(args...)
+		cmd.Stderr = new(strings.Builder)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, cmd)
+	}
+	for _, cmd := range calls {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %s", err, cmd.Stderr)
+		}
+	}
+}
+
+func TestWhatCanNotBeRemovedIsToldByEachLaterCall(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	moved := p.dir + "-moved"
+	p.fake(`mv "$STATE" "$STATE-moved"`)
+	p.env = append(p.env, "STATE="+p.dir)
+	if code, _, stderr := status(t, p.run(p.secret("TOKEN", canary()), "run", "main.nf")); code != 1 || strings.Contains(stderr, "nothing is left") {
+		t.Errorf("with the directory away it ended with %d: %s", code, stderr)
+	}
+	h, err := open(t.Context(), moved, hpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { // the removal is to be tried again
+		due, err := h.backend.Due(t.Context(), time.Now(), 10)
+		return err == nil && len(due) == 1
+	})
+	if err := h.close(); err != nil {
+		t.Error(err)
+	}
+	if code, _, stderr := status(t, p.program("-dir", moved)); code != 1 {
+		t.Errorf("what is in another place was removed (%d): %s", code, stderr)
+	}
+	for range 2 {
+		if _, _, stderr := status(t, p.program("-dir", moved)); !strings.Contains(stderr, "1 thing(s) are staged that can't be removed") {
+			t.Errorf("it says nothing: %s", stderr)
+		}
 	}
 }
