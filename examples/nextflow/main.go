@@ -44,7 +44,7 @@
 // Signals pass to Nextflow, and the run is completed after it. Only SIGKILL leaves no
 // time for that: without -dir the temporary directory then stays, with what was
 // staged. With -dir, any later call with the same DIR removes what a killed one left,
-// from some seconds after its end.
+// from some seconds after its end, or two minutes if it was killed while it staged.
 package main
 
 import (

@@ -26,7 +26,7 @@ type options struct {
 
 const afterKill = `After a SIGKILL without -dir the temporary directory stays, with what was staged.
 With -dir, any later call with the same one, from some seconds on, cleans up after
-a killed one.
+a killed one; from two minutes on, if it was killed while it staged.
 `
 
 // parse reads the command line, and never quotes it.
