@@ -222,7 +222,10 @@ func (l *launcher) execute(program string, launch *pipesecrets.Launch, signals <
 		}
 		l.logged = " (Nextflow's log is " + l.logFile() + ")" // it names the staged one itself
 		stop := follow(raw, launch.Redactor, masked)
-		defer func() { err = errors.Join(err, stop(), masked.Close()) }()
+		defer func() {
+			err = errors.Join(err, stop(), masked.Close())
+			_ = os.Remove(raw) // a long one may have filled the disk, on which the end of the run is to be written
+		}()
 	}
 	cmd.Args = append(cmd.Args, l.nextflow.command(raw, config)...)
 	cmd.Env = l.environment(store)

@@ -101,6 +101,22 @@ func TestALogThatIsANamedPipeIsWrittenIfSomebodyReadsIt(t *testing.T) {
 	}
 }
 
+func TestNextflowsOwnLogGoesWhenNextflowEnds(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake(`values >"$log"; exit 3`)
+	token := canary()
+	if code, _, stderr := status(t, p.run(append(p.secret("TOKEN", token), "-replay-for", "1h"), "run", "main.nf")); code != 3 {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	staged := p.staged()
+	if len(staged) != 1 {
+		t.Fatalf("%d directories are staged for a replay", len(staged))
+	}
+	if _, err := os.Lstat(filepath.Join(staged[0], "nextflow.log")); err == nil {
+		t.Error("the unmasked log is kept")
+	}
+}
+
 // steps is a writer that can be waited for.
 type steps struct {
 	mu   sync.Mutex
