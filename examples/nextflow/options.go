@@ -37,7 +37,7 @@ func parse(args []string) (options, error) {
 		fmt.Fprintln(flags.Output(), "usage: nextflow [-dir DIR] [-secret NAME=FILE]... [-user-secret NAME=FILE]... [-route] [-replay-for TIME] -- nextflow [OPTION...] run PIPELINE [ARG...]")
 		fmt.Fprintln(flags.Output(), "       nextflow -dir DIR -replay RUN -- TASKDIR")
 		fmt.Fprintln(flags.Output(), "       nextflow -dir DIR -end RUN")
-		fmt.Fprintln(flags.Output(), "Without arguments it plays a short story.")
+		fmt.Fprintln(flags.Output(), "Without arguments it plays a short story; with -dir and secrets alone it stores them.")
 		flags.PrintDefaults()
 		fmt.Fprint(flags.Output(), afterKill)
 	}
@@ -84,8 +84,15 @@ func parse(args []string) (options, error) {
 
 // later reads what is said of a run that has ended.
 func (o *options) later(replay, end, args []string) (err error) {
-	if o.dir == "" || len(replay)+len(end) > 1 || len(args) != len(replay) || o.replayFor != 0 || len(o.workspace)+len(o.user) > 0 {
-		return errors.New("-replay and -end go with -dir alone, one of them with one run; -replay with a task's work directory, too")
+	switch {
+	case o.dir == "":
+		return errors.New("-replay and -end need the -dir of the run")
+	case len(replay)+len(end) > 1 || o.route || o.replayFor != 0 || len(o.workspace)+len(o.user) > 0:
+		return errors.New("-replay and -end go with no other option than -dir, and once")
+	case len(replay) == 1 && len(args) != 1:
+		return errors.New("-replay needs one argument: the work directory of a task")
+	case len(end) == 1 && len(args) > 0:
+		return errors.New("-end takes no further argument")
 	}
 	if len(end) == 1 {
 		o.end, err = secrets.ParseRunID(end[0])

@@ -22,8 +22,8 @@ func (l *launcher) left(receipt stage.Receipt) string {
 	if receipt.Run.Kept.IsZero() {
 		return "nothing is left"
 	}
-	return fmt.Sprintf("they are kept until %s: -dir %s -replay %s -- TASKDIR runs a task again, -end %[3]s in the place of -replay removes them",
-		receipt.Run.Kept.Local().Format(time.DateTime), l.dir, receipt.Run.ID)
+	return fmt.Sprintf("they are kept until %s\n%s a task is run again by   -dir %s -replay %s -- TASKDIR\n%[2]s they are removed by      -dir %[3]s -end %[4]s",
+		receipt.Run.Kept.Local().Format(time.DateTime), say, l.dir, receipt.Run.ID)
 }
 
 // errNoReplay says that a task can't be run again.
@@ -67,6 +67,9 @@ func (l *launcher) again(ctx context.Context, signals <-chan os.Signal) (status 
 
 // forget removes what is kept of a run.
 func (l *launcher) forget(ctx context.Context) (status int, err error) {
+	if alive, err := l.house.alive(ctx, l.end); alive || err != nil {
+		return 1, errors.Join(errors.New("the run is under way: it is its launcher that ends it, by a signal if need be"), err)
+	}
 	receipt, err := l.house.complete(ctx, me, l.end, pipesecrets.Ending{})
 	switch {
 	case errors.Is(err, secrets.ErrNotFound):

@@ -9,7 +9,7 @@ import (
 )
 
 // kept is what the program says of a run that is kept.
-var kept = regexp.MustCompile(`they are kept until [-0-9: ]+: -dir (\S+) -replay (\S+) -- TASKDIR`)
+var kept = regexp.MustCompile(`they are kept until [-0-9: ]+\n.* -dir (\S+) -replay (\S+) -- TASKDIR`)
 
 // taskFails puts a nextflow on PATH one of whose tasks fails as long as there is no file
 // "repaired", as Nextflow's wrappers do it.

@@ -217,6 +217,9 @@ func TestARunThatGoesOnIsRenewed(t *testing.T) {
 	if alive, err := h.alive(t.Context(), id); err != nil || !alive {
 		t.Errorf("alive: %t, %v", alive, err)
 	}
+	if code, _, stderr := status(t, p.program("-dir", p.dir, "-end", id.String())); code != 1 || !strings.Contains(stderr, "under way") {
+		t.Errorf("to end it from elsewhere ended with %d: %s", code, stderr)
+	}
 	_ = stdin.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)

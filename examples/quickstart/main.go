@@ -19,7 +19,8 @@
 // Signals pass to COMMAND, and quickstart cleans up after it. Only SIGKILL leaves
 // it no time for that: without -dir the temporary directory then stays, with what
 // was staged. With -dir, any later call with the same DIR removes what a killed
-// one left, from some seconds after its end.
+// one left, from some seconds after its end, or two minutes if it was killed while it
+// staged.
 package main
 
 import (
@@ -71,8 +72,8 @@ type options struct {
 }
 
 const afterKill = `After a SIGKILL without -dir the temporary directory stays, with what was staged.
-With -dir, any later call with the same one, from some seconds on, cleans up after
-a killed one.
+With -dir, any later call with the same one, from some seconds or two minutes on,
+cleans up after a killed one.
 `
 
 func parse(args []string) (options, error) {
