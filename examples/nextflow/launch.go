@@ -216,8 +216,8 @@ func (l *launcher) execute(program string, launch *pipesecrets.Launch, signals <
 				return 1, err
 			}
 		}
-		masked, err := newLog(l.path(l.logFile()))
-		if err != nil {
+		var masked *os.File
+		if masked, err = newLog(l.path(l.logFile())); err != nil {
 			return 1, err
 		}
 		l.logged = " (Nextflow's log is " + l.logFile() + ")" // it names the staged one itself

@@ -101,6 +101,16 @@ func TestALogThatIsANamedPipeIsWrittenIfSomebodyReadsIt(t *testing.T) {
 	}
 }
 
+func TestALogThatHasNoRoomIsAnError(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake(`echo "logged $(values)" >"$log"`)
+	code, _, stderr := status(t, p.run(p.secret("TOKEN", canary()), "-log", "/dev/full", "run", "main.nf"))
+	if code != 1 || !strings.Contains(stderr, "the log can't be written") {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	p.clean(nil)
+}
+
 func TestNextflowsOwnLogGoesWhenNextflowEnds(t *testing.T) {
 	p := newPlace(t, declares("TOKEN"))
 	p.fake(`values >"$log"; exit 3`)
