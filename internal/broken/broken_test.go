@@ -29,6 +29,7 @@ const (
 var (
 	simulation = []string{"./internal/sim", "-run", "^TestSimulation$", "-seeds", "4000"}
 	onAWS      = []string{"./internal/sim", "-run", "^TestSimulationOnAWS$", "-seeds", "400"}
+	onFiles    = []string{"./internal/sim", "-run", "^TestSimulationOnAFilesystem$", "-seeds", "400"}
 	durability = []string{".", "-run", "^TestALaunchIsDurable"}
 )
 
@@ -73,6 +74,7 @@ var breaks = []struct {
 	{"what is kept for replay is removed at the end", []edit{{remove, "|| !run.Kept.IsZero() && (c.Keep > 0 || c.Overdue || c.Staging != 0) {", "|| c.Keep < 0 {"}}, simulation, "early delete"},
 	{"renewals are forgotten", []edit{{ledger, "		r.Needed = until\n", "		r.Needed = r.Needed.Add(0)\n"}}, simulation, "early end"},
 	{"mark not checked on AWS", []edit{{awsRemove, "	case value[tagMark] != hex.EncodeToString(o.Mark[:]):", "	case value[tagMark] == hex.EncodeToString(nil):"}}, onAWS, "foreign delete"},
+	{"a withdrawn file stays", []edit{{files, "			return err == nil && !values[parsed].IsZero()\n", "			return err == nil && parsed.String() != \"\"\n"}}, onFiles, "revocation"},
 	{"a value in an error", []edit{{staging, "		o.destroy()\n		if err == nil && o.err == nil {", "		for _, v := range o.values {\n			_ = v.Reveal(func(b []byte) error {\n				if err != nil {\n					err = errors.New(string(b))\n				}\n				return nil\n			})\n		}\n" +
 		"		o.destroy()\n		if err == nil && o.err == nil {"}}, simulation, "no plaintext"},
 	{"staged files not synced", []edit{{files, "	return f.Sync()\n", "	return nil\n"}}, durability, "not synced|is synced"},

@@ -212,21 +212,21 @@ func (w *world) plant(ids []secrets.RunID) {
 	for _, name := range []string{"cloud", "cluster"} {
 		platform := w.platforms[name]
 		for i := range w.foreign {
-			platform.plant(provider.Object{Name: fmt.Sprint(platform.prefix(), "theirs/", i), Mark: theirs})
+			platform.plant(provider.Object{Name: platform.named("theirs", fmt.Sprint(i)), Mark: theirs})
 		}
 		if w.seed%3 == 0 {
-			platform.plant(provider.Object{Name: platform.prefix() + "lost/" + name, Mark: ours, Stage: lost})
+			platform.plant(provider.Object{Name: platform.named("lost", name), Mark: ours, Stage: lost})
 		}
 	}
 	if w.seed%5 == 0 { // somebody else has the name that a run is going to plan
 		cloud, cluster := w.platforms["cloud"], w.platforms["cluster"]
-		cloud.plant(provider.Object{Name: cloud.prefix() + ids[0].String() + "/N0", Mark: theirs})
+		cloud.plant(provider.Object{Name: cloud.named(ids[0].String(), "N0"), Mark: theirs})
 		w.foreign = 3
-		cluster.plant(provider.Object{Name: cluster.prefix() + "theirs/2", Mark: theirs})
+		cluster.plant(provider.Object{Name: cluster.named("theirs", "2"), Mark: theirs})
 	}
 	switch w.seed % 12 { // the platforms refuse to remove some of what is ours
 	case 7:
-		w.refuse("cluster", func(name string) bool { return !strings.Contains(name, "lost/") })
+		w.refuse("cluster", func(name string) bool { return !strings.Contains(name, "lost") })
 		fallthrough
 	case 1:
 		w.refuse("cloud", func(name string) bool { return strings.HasSuffix(name, "/N1") })

@@ -161,7 +161,7 @@ func (t wire) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 }
 
 func (a *awsAccount) cuts() bool                     { return false }
-func (a *awsAccount) prefix() string                 { return awsPrefix }
+func (a *awsAccount) named(run, rest string) string  { return awsPrefix + run + "/" + rest }
 func (a *awsAccount) changes() uint64                { return a.fake.Changes() }
 func (a *awsAccount) refuse(these func(string) bool) { a.fake.Refuse(these) }
 

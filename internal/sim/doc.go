@@ -5,7 +5,8 @@
 // tests.
 //
 // The platforms are those in memory of the conformance suite, or Secrets Manager
-// on the wire behind provider/awssm, where each request is a fault point too.
+// on the wire behind provider/awssm, where each request is a fault point too, or one
+// of those in memory beside a staging root of provider/hpc.
 //
 // One actor at a time runs to its next fault point. Which one, and what befalls
 // it there, comes from the seed alone, so that a seed is a history: what it did

@@ -13,7 +13,7 @@ import (
 type platform interface {
 	driver(*process) provider.Provider // as a process has it
 	cuts() bool                        // whether its driver is a provider.Withdrawer
-	prefix() string                    // of all names that its driver gives and lists
+	named(run, rest string) string     // of an object, as its driver would list it
 
 	objects() []object                   // what is there in truth, in the order of names
 	changes() uint64                     // a number that grows with every change of these
@@ -50,7 +50,7 @@ func models(w *world) map[string]platform {
 
 func (m model) driver(*process) provider.Provider { return m.Driver() }
 func (m model) cuts() bool                        { return m.joint }
-func (m model) prefix() string                    { return "" }
+func (m model) named(run, rest string) string     { return run + "/" + rest }
 func (m model) changes() uint64                   { return m.Changes() }
 func (m model) refuse(these func(string) bool)    { m.Refuse(these) }
 func (m model) plant(o provider.Object)           { m.Plant(providertest.Object{Object: o}) }

@@ -73,7 +73,7 @@ type loss struct {
 // it is new.
 func (w *world) forget() {
 	for name, platform := range w.platforms {
-		o := provider.Object{Name: platform.prefix() + "lost/late/" + name, Mark: ours, Stage: lost}
+		o := provider.Object{Name: platform.named("lost", "late-"+name), Mark: ours, Stage: lost}
 		w.lost[o.Name] = &loss{platform: name, at: platform.plantOld(o)}
 	}
 }
