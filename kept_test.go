@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
@@ -285,5 +286,23 @@ func TestALauncherThatThinksItFailedLeavesWhatIsKeptSince(t *testing.T) {
 		attached, err := other.Attach(t.Context(), lin, runOf(t, "r1"))
 		h.must(err)
 		h.reads(attached, "TOKEN", value)
+	})
+}
+
+// The target is no longer configured when the time is over.
+func TestWhatWasKeptAndCanNotBeReachedIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKept(t)
+		moved := k.again(func(c *pipesecrets.Config) { c.Targets = map[string]provider.Provider{"elsewhere": k.driver} })
+		time.Sleep(2 * time.Hour)
+		report, err := moved.Sweep(t.Context(), operator)
+		if err == nil || report.Stuck != 1 {
+			t.Errorf("the sweep says %+v, %v", report, err)
+		}
+		stuck, err := moved.Stuck(t.Context(), operator, secrets.RunID{}, 1)
+		k.must(err)
+		if len(stuck) != 1 || stuck[0].Rows[0].State != stage.Stuck {
+			t.Errorf("of what is stuck it says %+v", stuck)
+		}
 	})
 }

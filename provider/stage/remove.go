@@ -201,6 +201,9 @@ var errOpen = &provider.Error{Op: "open", Code: provider.Unavailable}
 
 // step takes one object a step nearer to where it is to be.
 func (e *Engine) step(ctx context.Context, a actor, row *Row) error {
+	if row.State == Created && a.run.Phase == Ending { // it was kept until now
+		row.State = Deleting
+	}
 	driver := e.config.Targets[row.Target]
 	if driver == nil || driver.Location() != row.Location {
 		return &provider.Error{Op: "remove", Code: NoTarget}
@@ -208,13 +211,11 @@ func (e *Engine) step(ctx context.Context, a actor, row *Row) error {
 	if e.isSilent(row.Target) {
 		return errSilent
 	}
-	if row.State == Created && a.run.Phase == Active {
+	if row.State == Created {
 		rest := a.left(row.Object.Items)
 		if cutter, can := driver.(provider.Withdrawer); can && len(rest) > 0 {
 			return e.pull(ctx, a, cutter, row, rest)
 		}
-	}
-	if row.State == Created { // it was kept until now, or can't be cut down
 		row.State = Deleting
 	}
 	return e.remove(ctx, a, driver, row)
