@@ -42,6 +42,7 @@ func newPlace(t *testing.T, main string) *place {
 	p := &place{t: t, launch: t.TempDir(), dir: filepath.Join(t.TempDir(), "state"), values: t.TempDir(), tmp: t.TempDir()}
 	p.env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NXF_") })
 	p.env = append(p.env, mainEnv+"=1", "HOME="+t.TempDir(), "TMPDIR="+p.tmp)
+	p.env = append(p.env, "GORACE=halt_on_error=1") // by which a race in the program shows in its status
 	p.write("main.nf", main)
 	return p
 }

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/pipesecrets/pipesecrets/examples/internal/command"
 	"github.com/pipesecrets/pipesecrets/examples/internal/search"
@@ -109,15 +110,29 @@ func story(ctx context.Context, out io.Writer) (status int, err error) {
 	fmt.Fprintf(out, "== A workspace has %d secrets; a pipeline refers to 3 of them, and shows one\n\n", len(values))
 	fmt.Fprintln(out, "   "+strings.ReplaceAll(strings.TrimSpace(pipeline), "\n", "\n   "))
 	fmt.Fprint(out, "\n== It is run by the nextflow on PATH\n\n")
-	var printed bytes.Buffer
-	shown := io.MultiWriter(out, &printed)
+	shown := &transcript{out: out}
 	l.stdout, l.stderr = shown, shown
 	status, err = l.run(ctx)
 	if status != 0 || err != nil {
 		return status, err
 	}
 	fmt.Fprint(out, "\n== What came of it\n\n")
-	return 0, looked(out, printed.Bytes(), dir, values)
+	return 0, looked(out, shown.text, dir, values)
+}
+
+// transcript keeps what it passes on. Nextflow's two streams and what we say come to it
+// at the same time.
+type transcript struct {
+	out  io.Writer
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *transcript) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	return t.out.Write(b)
 }
 
 // looked checks what the story says of itself.

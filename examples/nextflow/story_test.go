@@ -25,15 +25,20 @@ func TestTheStoryEndsWithNothingLeft(t *testing.T) {
 }
 
 func TestTheStoryBelievesNoNextflowThatOnlyEndsWell(t *testing.T) {
-	for _, c := range []struct{ name, script, says string }{
-		{"without proofs", "", "did not get the bytes of"},
-		{"that fails", "exit 5", ""},
+	for _, c := range []struct {
+		name, script string
+		code         int
+		says         string
+	}{
+		{"without proofs", "", 1, "did not get the bytes of"},
+		{"that talks on both streams at once", "yes | head -c 1000000 >&2 & yes | head -c 1000000; wait", 1, "did not get the bytes of"},
+		{"that fails", "exit 5", 5, ""},
 	} {
 		p := newPlace(t, "")
 		p.fake(c.script)
 		code, stdout, stderr := status(t, p.program())
-		if code == 0 || !strings.Contains(stderr, c.says) || strings.Contains(stdout, "What came of it") != (c.says != "") {
-			t.Errorf("%s: it ended with %d\n%s%s", c.name, code, stdout, stderr)
+		if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stdout, "What came of it") != (c.says != "") {
+			t.Errorf("%s: it ended with %d\n%.2000s%.2000s", c.name, code, stdout, stderr)
 		}
 		p.nothingIsLeft()
 	}
