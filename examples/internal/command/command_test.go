@@ -116,15 +116,38 @@ func TestASignalEndsTheWaitForWhoReadsNothing(t *testing.T) {
 		ended <- err
 	}()
 	<-to.called
-	for { // the first ones may reach the command yet
+	signals <- syscall.SIGCONT
+	if err := <-ended; err == nil {
+		t.Error("what was not read is no error")
+	}
+}
+
+func TestASignalThatComesAfterTheCommandsEndCostsNoOutput(t *testing.T) {
+	r, plain := redactor(t)
+	to := &stalled{called: make(chan struct{}), released: make(chan struct{})}
+	cmd := exec.Command("printf", "%s", plain[:10]) // which is held back until the command has ended
+	cmd.Stdout, cmd.Stderr = to, os.Stderr
+	signals := make(chan os.Signal)
+	type end struct {
+		status int
+		err    error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		status, err := command.Execute(cmd, r, signals)
+		ended <- end{status, err}
+	}()
+	<-to.called
+	for range 2 {
 		select {
-		case signals <- syscall.SIGCONT:
-		case err := <-ended:
-			if err == nil {
-				t.Error("what was not read is no error")
-			}
-			return
+		case signals <- syscall.SIGTERM:
+		case e := <-ended:
+			t.Fatalf("it ended with %d, %v before the output was read", e.status, e.err)
 		}
+	}
+	close(to.released)
+	if e := <-ended; e.status != 0 || e.err != nil {
+		t.Errorf("it ended with %d, %v", e.status, e.err)
 	}
 }
 

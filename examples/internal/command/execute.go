@@ -22,7 +22,7 @@ var errUnread = errors.New("what the command printed last was not read")
 // Execute runs cmd with its Stdout and Stderr masked, passes signals on to it, and
 // returns its exit status: 128 and the signal's number if a signal ended it, or if
 // one came before it started. It dies with us. Who does not read what it printed
-// keeps us after its end only until a signal comes, or not for long if one has come.
+// keeps us after its end only until a signal comes, and not for long then.
 func Execute(cmd *exec.Cmd, redactor *redact.Redactor, signals <-chan os.Signal) (status int, err error) {
 	stdout, stderr := redactor.Writer(cmd.Stdout), redactor.Writer(cmd.Stderr)
 	cmd.Stdout, cmd.Stderr = io.Writer(stdout), io.Writer(stderr)
@@ -59,10 +59,13 @@ func Execute(cmd *exec.Cmd, redactor *redact.Redactor, signals <-chan os.Signal)
 		case e := <-ended:
 			return e.status, e.err
 		case s := <-signals:
-			if !fromTerminal(s) && errors.Is(cmd.Process.Signal(s), os.ErrProcessDone) {
-				return 1, errUnread
+			// One that was sent to all of a group may have ended the command already,
+			// whose last words are still on their way.
+			done := !fromTerminal(s) && errors.Is(cmd.Process.Signal(s), os.ErrProcessDone)
+			if look == nil || done && !gone {
+				look = time.After(patience)
 			}
-			look = time.After(patience)
+			gone = gone || done
 		case <-look:
 			if gone {
 				return 1, errUnread
