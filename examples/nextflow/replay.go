@@ -67,8 +67,12 @@ func (l *launcher) again(ctx context.Context, signals <-chan os.Signal) (status 
 
 // forget removes what is kept of a run.
 func (l *launcher) forget(ctx context.Context) (status int, err error) {
-	if alive, err := l.house.alive(ctx, l.end); alive || err != nil {
-		return 1, errors.Join(errors.New("the run is under way: it is its launcher that ends it, by a signal if need be"), err)
+	alive, err := l.house.alive(ctx, l.end)
+	switch {
+	case err != nil:
+		return 1, errors.New("it can't be told whether the run is under way")
+	case alive:
+		return 1, errors.New("the run is under way: it is its launcher that ends it, by a signal if need be")
 	}
 	receipt, err := l.house.complete(ctx, me, l.end, pipesecrets.Ending{})
 	switch {

@@ -73,7 +73,8 @@ func Held(path string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	err = try(f)
+	// Shared, so that two that ask at the same time are not told of each other.
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return true, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/pipesecrets/pipesecrets/examples/internal/locks"
@@ -38,6 +39,25 @@ func TestALockIsHeldByOneUntilItIsReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	held(false)
+}
+
+func TestWhoAsksWhetherALockIsHeldDoesNotHoldIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // as one who was killed leaves it
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			for range 1000 {
+				if held, err := locks.Held(path); held || err != nil {
+					t.Errorf("held: %t, %v", held, err)
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
 }
 
 func TestWaitingForALockEndsWithItsReleaseOrWithTheContext(t *testing.T) {
