@@ -24,7 +24,7 @@ func Parse(flags *flag.FlagSet, args []string) error {
 	case err != nil && strings.HasPrefix(err.Error(), "flag "): // is unknown, or needs an argument
 		return errors.New(err.Error() + " (" + flags.Name() + " -h lists the flags)")
 	case err != nil:
-		return errors.New("an argument is no flag (" + flags.Name() + " -h lists the flags)")
+		return errors.New("an argument is no flag, or is not what its flag takes (" + flags.Name() + " -h lists the flags)")
 	}
 	return nil
 }
