@@ -20,7 +20,7 @@ func (r *reader) configuration(st []token, sc scope) {
 			}
 		}
 	case first.is(word, "includeConfig") && len(st) > 1:
-		r.includeConfig(st[1:], sc.at)
+		r.includeConfig(st[1:], sc)
 		r.expressions(st[1:], sc)
 	case equals > 0:
 		names := dotted(st[:equals])

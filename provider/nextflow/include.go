@@ -28,15 +28,15 @@ func (r *reader) include(st []token) {
 }
 
 // includeConfig follows all paths that an include of configuration may mean. What is
-// included within a block stands in that block.
-func (r *reader) includeConfig(list []token, where at) {
+// included within a block stands in that block, and in its profile.
+func (r *reader) includeConfig(list []token, sc scope) {
 	if len(list) == 1 && list[0].is(group, "(") {
 		list = list[0].sub
 	}
 	question, colon := ternary(list)
 	if question >= 0 {
-		r.includeConfig(list[question+1:colon], where)
-		r.includeConfig(list[colon+1:], where)
+		r.includeConfig(list[question+1:colon], sc)
+		r.includeConfig(list[colon+1:], sc)
 		return
 	}
 	if len(list) == 0 {
@@ -48,7 +48,7 @@ func (r *reader) includeConfig(list []token, where at) {
 	case !ok || len(list) > 1:
 		r.unknown(list[0].line, "includes configuration from elsewhere, or by a path that only the run knows")
 	default:
-		r.found(list[0].line, source{as: config, at: where}, name)
+		r.found(list[0].line, source{as: config, at: sc.at, profile: sc.profile}, name)
 	}
 }
 

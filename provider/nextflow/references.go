@@ -49,7 +49,8 @@ type Use struct {
 	// or declares it under a condition.
 	Optional bool
 
-	// Profile is the configuration profile in which it stands, if any.
+	// Profile is the configuration profile in which it stands, or in which its file is
+	// included, if any.
 	Profile string
 }
 

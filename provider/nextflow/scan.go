@@ -34,7 +34,9 @@ type scan struct {
 type source struct {
 	path string
 	as   language
-	at   at // where in a configuration it is included
+
+	at      at     // where in a configuration it is included
+	profile string // in which
 }
 
 type language uint8
@@ -166,7 +168,7 @@ func (s *scan) read(from source) error {
 	}
 	sc := scope{}
 	if from.as == config {
-		sc.mode, sc.at = inConfig, from.at
+		sc.mode, sc.at, sc.profile = inConfig, from.at, from.profile
 	}
 	r.block(l.code(), sc)
 	return nil
