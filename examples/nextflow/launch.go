@@ -223,6 +223,7 @@ func (l *launcher) execute(program string, launch *pipesecrets.Launch, signals <
 		l.logged = " (Nextflow's log is " + l.logFile() + ")" // it names the staged one itself
 		stop := follow(raw, launch.Redactor, masked)
 		defer func() {
+			_ = masked.SetWriteDeadline(time.Now().Add(logPatience)) // what never waits, such as a file, has none
 			err = errors.Join(err, stop(), masked.Close())
 			_ = os.Remove(raw) // a long one may have filled the disk, on which the end of the run is to be written
 		}()

@@ -20,6 +20,10 @@ import (
 const (
 	logLooks = 200 * time.Millisecond // between two looks at what was logged
 	logFiles = 9                      // that are kept of earlier runs (Nextflow: LoggerHelper)
+
+	// logPatience is how long we wait, once Nextflow has ended, for one who reads the log
+	// from a pipe: the run's secrets stay staged meanwhile.
+	logPatience = 5 * time.Second
 )
 
 var (

@@ -101,6 +101,31 @@ func TestALogThatIsANamedPipeIsWrittenIfSomebodyReadsIt(t *testing.T) {
 	}
 }
 
+func TestALogThatNobodyReadsAnyMoreDoesNotKeepTheRunFromCompleting(t *testing.T) {
+	p := newPlace(t, declares("TOKEN"))
+	p.fake(`yes | head -c 1000000 >"$log"`)
+	fifo := p.path("fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(fifo, os.O_RDWR, 0) // which reads nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	stalled, over := context.WithTimeout(t.Context(), time.Minute)
+	defer over()
+	cmd := p.run(p.secret("TOKEN", canary()), "-log", "fifo", "run", "main.nf")
+	bounded := exec.CommandContext(stalled, cmd.Path, cmd.Args[1:]...)
+	bounded.Dir, bounded.Env = cmd.Dir, cmd.Env
+	if code, _, stderr := status(t, bounded); code != 1 || !strings.Contains(stderr, "the log can't be written") {
+		t.Errorf("it ended with %d: %s", code, stderr)
+	}
+	if staged := p.staged(); len(staged) > 0 {
+		t.Errorf("%d directories are staged", len(staged))
+	}
+}
+
 func TestALogThatHasNoRoomIsAnError(t *testing.T) {
 	p := newPlace(t, declares("TOKEN"))
 	p.fake(`echo "logged $(values)" >"$log"`)
