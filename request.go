@@ -299,8 +299,8 @@ func (s *Service) aim(p *plan, r LaunchRequest, resolution precedence.Resolution
 const maxTarget = 64
 
 // carries returns how much of an object a value takes, if the driver says so, and why
-// the driver can't carry it, or not beside the others that go there, or "". A driver's own error text, or the text of its
-// panic, is not passed on: it was handed the value.
+// the driver can't carry it, or not beside the others that go there, or "". A driver's
+// own error text, or the text of its panic, is not passed on: it was handed the value.
 func carries(driver provider.Provider, name secrets.Name, value secrets.Value, together []secrets.Name) (weight int, rule string) {
 	const unknown = "value: the target can't carry it"
 	defer func() {

@@ -183,7 +183,8 @@ func (s *Service) remove(ctx context.Context, secret secrets.Secret, ev secrets.
 }
 
 // Revoke deletes a secret and pulls it from the runs under way, which it answers:
-// their other secrets stay. A run that was still being staged is ended. From the
+// their other secrets stay. A run that was still being staged is ended; one that has
+// ended and is kept for replay is answered too, and loses all that it has. From the
 // first commit on the sweep pulls it too, so that the error, if not nil, only
 // tells what is not done yet. Revoke of a deleted secret pulls it all the same,
 // and may be repeated while a run is under way. It needs the right to delete.
@@ -221,7 +222,7 @@ func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (run
 }
 
 // findEver is find for secrets that may be deleted already: a run that is under
-// way still tells their scope. It reports whether the secret was revoked before
+// way, or kept for replay, still tells their scope. It reports whether the secret was revoked before
 // in each of these runs.
 func (s *Service) findEver(ctx context.Context, c rbac.Caller, p rbac.Permission, id secrets.ID, ev *secrets.Event) (revoked bool, err error) {
 	ev.Pin.ID = id

@@ -24,7 +24,8 @@ type Hook func(ctx context.Context, c Call, do func(context.Context) error) erro
 
 // Intercept returns a driver each call of which goes through the hook. It is a
 // provider.Lister and a provider.Withdrawer exactly if p is; all weighs nothing if p
-// is no provider.Weigher, and is in nobody's way if p is no provider.Neighbor. What does no I/O goes to p at once.
+// is no provider.Weigher, and is in nobody's way if p is no provider.Neighbor. What
+// does no I/O goes to p at once.
 func Intercept(p provider.Provider, hook Hook) provider.Provider {
 	i := intercepted{p, hook}
 	lister, lists := p.(provider.Lister)

@@ -259,8 +259,8 @@ func (s *Store) Revoke(ctx context.Context, id secrets.ID, ev ...secrets.Event) 
 	return all, nil
 }
 
-// usedBy returns the runs that are under way, or kept what they had staged, with an item of the secret. Pins
-// last longer than these phases, and unlike items are indexed.
+// usedBy returns the runs with an item of the secret that are under way, or that have
+// ended and were to be kept. Pins last longer than that, and unlike items are indexed.
 func (t *tx) usedBy(id secrets.ID) ([]stage.Run, error) {
 	return t.runs(`SELECT `+runColumns+` FROM run WHERE id IN (SELECT run FROM pin WHERE secret = ?) AND (phase IN (?, ?) OR phase = ? AND kept <> 0)`,
 		id, stage.Staging, stage.Active, stage.Ending)
