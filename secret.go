@@ -222,8 +222,8 @@ func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (run
 }
 
 // findEver is find for secrets that may be deleted already: a run that is under
-// way, or kept for replay, still tells their scope. It reports whether the secret was revoked before
-// in each of these runs.
+// way, or kept for replay, still tells their scope. It reports whether the secret was
+// revoked before in each of these runs.
 func (s *Service) findEver(ctx context.Context, c rbac.Caller, p rbac.Permission, id secrets.ID, ev *secrets.Event) (revoked bool, err error) {
 	ev.Pin.ID = id
 	record, err := s.backend.Find(ctx, id)
