@@ -67,10 +67,10 @@ func (s *Service) loadRun(ctx context.Context, c rbac.Caller, id secrets.RunID, 
 // Attach answers a run's launch again, in any process: after a restart of the
 // launcher, or for whoever reads the run's logs. References are there while the
 // run is under way, or kept (Ending.ReplayFor), and its logs can be masked for
-// Config.MaskFor after that; stage.ErrEnded then. ErrBusy while it is still being staged. Other people's own
-// secrets are left out of References and Resolution, but for operators; the
-// redactor masks them, and its marks name them. It needs what [Service.Complete]
-// needs.
+// Config.MaskFor after that, both by this process's clock; stage.ErrEnded then. ErrBusy
+// while it is still being staged. Other people's own secrets are left out of References
+// and Resolution, but for operators; the redactor masks them, and its marks name them.
+// It needs what [Service.Complete] needs.
 func (s *Service) Attach(ctx context.Context, c rbac.Caller, id secrets.RunID) (launch *Launch, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionAttach, Run: id}
 	defer func() { err = s.failed(ctx, ev, err) }()

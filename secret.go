@@ -187,7 +187,9 @@ func (s *Service) remove(ctx context.Context, secret secrets.Secret, ev secrets.
 // ended and is kept for replay is answered too, and loses all that it has. From the
 // first commit on the sweep pulls it too, so that the error, if not nil, only
 // tells what is not done yet. Revoke of a deleted secret pulls it all the same,
-// and may be repeated while a run is under way. It needs the right to delete.
+// and may be repeated while a run is under way; what a kept run has yet to lose is the
+// sweep's from then on, and nothing that a repeated call would find. It needs the right
+// to delete.
 func (s *Service) Revoke(ctx context.Context, c rbac.Caller, id secrets.ID) (runs []secrets.RunID, err error) {
 	ev := secrets.Event{Caller: c.Name(), Action: secrets.ActionRevoke}
 	defer func() { err = s.failed(ctx, ev, err) }()

@@ -304,8 +304,12 @@ func (h *house) heartbeat(ctx context.Context, id secrets.RunID, say func(string
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if _, err := h.service.Renew(ctx, me, id); err != nil && ctx.Err() == nil {
+				_, err := h.service.Renew(ctx, me, id)
+				if err != nil && ctx.Err() == nil {
 					say("the run could not be renewed: %v", err)
+				}
+				if errors.Is(err, stage.ErrEnded) {
+					return // nothing renews it any more
 				}
 			}
 		}

@@ -19,7 +19,7 @@ import (
 
 // left tells what is left of a run.
 func (l *launcher) left(receipt stage.Receipt) string {
-	if receipt.Run.Kept.IsZero() {
+	if receipt.Gone() {
 		return "nothing is left"
 	}
 	return fmt.Sprintf("they are kept until %s\n%s a task is run again by   -dir %s -replay %s -- TASKDIR\n%[2]s they are removed by      -dir %[3]s -end %[4]s",

@@ -158,8 +158,12 @@ func (h *house) heartbeat(ctx context.Context, id secrets.RunID) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if _, err := h.service.Renew(ctx, me, id); err != nil && ctx.Err() == nil {
+				_, err := h.service.Renew(ctx, me, id)
+				if err != nil && ctx.Err() == nil {
 					fmt.Fprintln(os.Stderr, "quickstart: the run could not be renewed:", err)
+				}
+				if errors.Is(err, stage.ErrEnded) {
+					return // nothing renews it any more
 				}
 			}
 		}
