@@ -11,6 +11,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/examples/internal/firststart"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -67,7 +68,7 @@ func open(ctx context.Context, dir, place string, driver provider.Provider) (_ *
 	if h.backend, err = sqlite.Open(ctx, database); err != nil {
 		return nil, err
 	}
-	if err = h.unlock(ctx, database, filepath.Join(dir, "kek", "key")); err != nil {
+	if h.keyring, err = firststart.Keyring(ctx, h.backend, database, filepath.Join(dir, "kek", "key")); err != nil {
 		return nil, err
 	}
 	h.service, err = pipesecrets.New(ctx, pipesecrets.Config{
@@ -114,46 +115,6 @@ func (h *house) others(ctx context.Context, run secrets.RunID) (left []stage.Row
 		left, err = append(left, receipt.Left()...), errors.Join(err, failed)
 	}
 	return left, err
-}
-
-// unlock loads the keyring, and makes it and the key file at the first start.
-func (h *house) unlock(ctx context.Context, database, key string) error {
-	installation, err := h.backend.Installation(ctx, "")
-	if err != nil {
-		return err
-	}
-	_, generation, err := h.backend.LoadKeysets(ctx)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		if err := crypto.CreateFileKEK(key, database); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	kek, err := crypto.FileKEK(key, database)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		h.keyring, err = crypto.Create(ctx, h.backend, kek, installation, crypto.XChaCha20Poly1305)
-	} else {
-		h.keyring, err = crypto.Load(ctx, h.backend, kek, installation)
-	}
-	return err
-}
-
-// store stores a secret, or a new version of it.
-func (h *house) store(ctx context.Context, who rbac.Caller, scope secrets.Scope, name secrets.Name, value secrets.Value) (secrets.Secret, error) {
-	stored, err := h.service.Create(ctx, who, secrets.Secret{Name: name, Scope: scope}, value)
-	if !errors.Is(err, secrets.ErrExists) {
-		return stored, err
-	}
-	list, err := h.service.List(ctx, who, secrets.Query{Scope: scope, Prefix: name.String(), Limit: 1})
-	if err != nil || len(list) != 1 {
-		return stored, errors.Join(errors.New("a secret is not listed"), err)
-	}
-	return h.service.Update(ctx, who, list[0], value)
 }
 
 func (h *house) close() error {

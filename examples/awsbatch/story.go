@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pipesecrets/pipesecrets"
+	"github.com/pipesecrets/pipesecrets/examples/internal/upsert"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/awssm"
 	"github.com/pipesecrets/pipesecrets/provider/awssm/fetch"
@@ -118,14 +119,14 @@ func (p *play) sweep(ctx context.Context) error {
 func (p *play) stored(ctx context.Context) error {
 	p.chapter("Ada, an admin, stores the workspace's secrets")
 	for _, name := range sorted(p.values.workspace) {
-		stored, err := p.house.store(ctx, ada, workspace, name, p.values.workspace[name])
+		stored, err := upsert.Secret(ctx, p.house.service, ada, workspace, name, p.values.workspace[name])
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		p.say("%-26s version %d", name, stored.Version)
 	}
 	for _, name := range sorted(p.values.own) {
-		if _, err := p.house.store(ctx, lin, linsOwn, name, p.values.own[name]); err != nil {
+		if _, err := upsert.Secret(ctx, p.house.service, lin, linsOwn, name, p.values.own[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		p.say("%-26s Lin keeps one of her own", name)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/examples/internal/firststart"
 	"github.com/pipesecrets/pipesecrets/examples/internal/locks"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
@@ -55,7 +55,7 @@ func open(ctx context.Context, dir string, staged hpc.Config) (*house, error) {
 	}
 	h := &house{dir: dir}
 	// The driver checks the place, so it comes first: nothing is left in a bad one.
-	made, err := makeDir(h.stage())
+	made, err := firststart.MakeDir(h.stage())
 	if err == nil {
 		staged.Root = h.stage()
 		h.driver, err = hpc.New(staged)
@@ -72,7 +72,7 @@ func open(ctx context.Context, dir string, staged hpc.Config) (*house, error) {
 	}
 	defer release()
 	for _, d := range []string{"db", "kek", "runs"} {
-		if _, err := makeDir(filepath.Join(dir, d)); err != nil {
+		if _, err := firststart.MakeDir(filepath.Join(dir, d)); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +80,7 @@ func open(ctx context.Context, dir string, staged hpc.Config) (*house, error) {
 	if h.backend, err = sqlite.Open(ctx, database); err != nil {
 		return nil, err
 	}
-	if err := h.unlock(ctx, database, filepath.Join(dir, "kek", "key")); err != nil {
+	if h.keyring, err = firststart.Keyring(ctx, h.backend, database, filepath.Join(dir, "kek", "key")); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	config := pipesecrets.Config{
@@ -103,25 +103,6 @@ func open(ctx context.Context, dir string, staged hpc.Config) (*house, error) {
 	return h, nil
 }
 
-// makeDir makes a directory and what is missing above it, and returns what it
-// made, the outermost first.
-func makeDir(path string) (made []string, err error) {
-	err = os.Mkdir(path, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		if made, err = makeDir(filepath.Dir(path)); err != nil {
-			return made, err
-		}
-		err = os.Mkdir(path, 0o700)
-	}
-	switch {
-	case err == nil:
-		made = append(made, path)
-	case !errors.Is(err, fs.ErrExist): // what is there is looked at by whoever uses it
-		return made, errors.New("the directory can't be made")
-	}
-	return made, nil
-}
-
 // lock takes the lock of the house and waits for it if need be, so that of several
 // first starts one makes key and keyring, and the others find them.
 func (h *house) lock(ctx context.Context) (release func(), err error) {
@@ -136,35 +117,6 @@ func (h *house) lockRun(id secrets.RunID) (release func(), err error) {
 // alive tells whether a run's launcher still holds its lock.
 func (h *house) alive(_ context.Context, id secrets.RunID) (bool, error) {
 	return locks.Held(filepath.Join(h.runs(), id.String()))
-}
-
-// unlock loads the keyring, and makes it at the first start, as well as the key
-// file unless one is there, as after a first start that was killed between the
-// two. A host would make them in its installation, not at a start.
-func (h *house) unlock(ctx context.Context, database, key string) error {
-	installation, err := h.backend.Installation(ctx, "")
-	if err != nil {
-		return err
-	}
-	_, generation, err := h.backend.LoadKeysets(ctx)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		if err := crypto.CreateFileKEK(key, database); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	kek, err := crypto.FileKEK(key, database)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		h.keyring, err = crypto.Create(ctx, h.backend, kek, installation, crypto.XChaCha20Poly1305)
-	} else {
-		h.keyring, err = crypto.Load(ctx, h.backend, kek, installation)
-	}
-	return err
 }
 
 func (h *house) close() error { return h.backend.Close() }

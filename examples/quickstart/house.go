@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/crypto"
+	"github.com/pipesecrets/pipesecrets/examples/internal/firststart"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -54,7 +54,7 @@ func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*h
 	}
 	h := &house{dir: dir}
 	// The driver checks the place, so it comes first: nothing is left in a bad one.
-	made, err := makeDir(h.stage())
+	made, err := firststart.MakeDir(h.stage())
 	if err == nil {
 		h.driver, err = hpc.New(hpc.Config{Root: h.stage()})
 	}
@@ -70,7 +70,7 @@ func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*h
 	}
 	defer release()
 	for _, d := range []string{"db", "kek", "runs"} {
-		if _, err := makeDir(filepath.Join(dir, d)); err != nil {
+		if _, err := firststart.MakeDir(filepath.Join(dir, d)); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +78,7 @@ func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*h
 	if h.backend, err = sqlite.Open(ctx, database); err != nil {
 		return nil, err
 	}
-	if err := h.unlock(ctx, database, filepath.Join(dir, "kek", "key")); err != nil {
+	if h.keyring, err = firststart.Keyring(ctx, h.backend, database, filepath.Join(dir, "kek", "key")); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	config := pipesecrets.Config{
@@ -102,54 +102,6 @@ func open(ctx context.Context, dir string, change func(*pipesecrets.Config)) (*h
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
-}
-
-// makeDir makes a directory and what is missing above it, and returns what it
-// made, the outermost first.
-func makeDir(path string) (made []string, err error) {
-	err = os.Mkdir(path, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		if made, err = makeDir(filepath.Dir(path)); err != nil {
-			return made, err
-		}
-		err = os.Mkdir(path, 0o700)
-	}
-	switch {
-	case err == nil:
-		made = append(made, path)
-	case !errors.Is(err, fs.ErrExist): // what is there is looked at by whoever uses it
-		return made, errors.New("the directory can't be made")
-	}
-	return made, nil
-}
-
-// unlock loads the keyring, and makes it at the first start, as well as the key
-// file unless one is there, as after a first start that was killed between the
-// two. A host would make them in its installation, not at a start.
-func (h *house) unlock(ctx context.Context, database, key string) error {
-	installation, err := h.backend.Installation(ctx, "")
-	if err != nil {
-		return err
-	}
-	_, generation, err := h.backend.LoadKeysets(ctx)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		if err := crypto.CreateFileKEK(key, database); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	kek, err := crypto.FileKEK(key, database)
-	if err != nil {
-		return err
-	}
-	if generation == 0 {
-		h.keyring, err = crypto.Create(ctx, h.backend, kek, installation, crypto.XChaCha20Poly1305)
-	} else {
-		h.keyring, err = crypto.Load(ctx, h.backend, kek, installation)
-	}
-	return err
 }
 
 func (h *house) close() error { return h.backend.Close() }

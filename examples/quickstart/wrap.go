@@ -14,6 +14,7 @@ import (
 
 	"github.com/pipesecrets/pipesecrets"
 	"github.com/pipesecrets/pipesecrets/examples/internal/command"
+	"github.com/pipesecrets/pipesecrets/examples/internal/upsert"
 	"github.com/pipesecrets/pipesecrets/provider"
 	"github.com/pipesecrets/pipesecrets/provider/stage"
 	"github.com/pipesecrets/pipesecrets/rbac"
@@ -81,14 +82,7 @@ func (h *house) keep(ctx context.Context, scope secrets.Scope, g command.Given) 
 		return err
 	}
 	defer value.Destroy()
-	_, err = h.service.Create(ctx, me, secrets.Secret{Name: g.Name, Scope: scope}, value)
-	if errors.Is(err, secrets.ErrExists) {
-		var list []secrets.Secret
-		list, err = h.service.List(ctx, me, secrets.Query{Scope: scope, Prefix: g.Name.String(), Limit: 1})
-		if err == nil && len(list) == 1 {
-			_, err = h.service.Update(ctx, me, list[0], value)
-		}
-	}
+	_, err = upsert.Secret(ctx, h.service, me, scope, g.Name, value)
 	if err != nil {
 		return fmt.Errorf("%s: %w", g.Name, err)
 	}
