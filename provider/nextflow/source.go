@@ -130,7 +130,8 @@ func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pendi
 	for {
 		from := len(r.scan.found.Uses)
 		found := r.logic(st[1].sub, sc, true)
-		tests := r.scan.found.Uses[from:]
+		to := len(r.scan.found.Uses)
+		required := func(names []secrets.Name) { r.require(from, to, names) }
 		otherwise = append(otherwise, found.no...)
 		then := sc.guard(found.yes)
 		then.maybe = true
@@ -138,20 +139,20 @@ func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pendi
 		end := slices.IndexFunc(st, func(t token) bool { return t.is(word, "else") })
 		switch {
 		case len(st) == 0:
-			then.fatal = func() { require(tests, found.no) }
+			then.fatal = func() { required(found.no) }
 			return otherwise, &then
 		case end < 0:
 			if fails(st) {
-				require(tests, found.no)
+				required(found.no)
 			}
 			r.statement(st, then)
 			return otherwise, nil
 		}
 		if fails(st[:end]) {
-			require(tests, found.no)
+			required(found.no)
 		}
 		if fails(st[end+1:]) {
-			require(tests, found.yes)
+			required(found.yes)
 		}
 		r.statement(st[:end], then)
 		st = st[end+1:]
@@ -167,12 +168,12 @@ func (r *reader) branches(st []token, sc scope) (otherwise []secrets.Name, pendi
 	}
 }
 
-// require takes back that the pipeline does without what it tests, since it fails
-// where that is missing.
-func require(tests []Use, names []secrets.Name) {
-	for i := range tests {
-		if slices.Contains(names, tests[i].Name) {
-			tests[i].Optional = false
+// require takes back that the pipeline does without what it tests in the uses from one
+// to another, since it fails where that is missing.
+func (r *reader) require(from, to int, names []secrets.Name) {
+	for i, use := range r.scan.found.Uses[from:to] {
+		if slices.Contains(names, use.Name) {
+			r.scan.found.Uses[from+i].Optional = false
 		}
 	}
 }
