@@ -121,9 +121,10 @@ type Provider interface {
 	// Plan decides which objects hold the items: each item in exactly one. It
 	// does no I/O. A run that the platform can't take is refused with a
 	// *secrets.InvalidError; run is zero where only that is asked. nonce returns 26
-	// unguessable characters of [a-z2-7], others at each call; Name must contain one unless the platform's contract rules
-	// it out, and then follows from the run and the items alone. Stage, Token,
-	// Mark, Run, Epoch and Expires are set by the caller.
+	// unguessable characters of [a-z2-7], others at each call; Name must contain one
+	// unless the platform's contract rules it out, and then follows from the run and
+	// the items alone. Stage, Token, Mark, Run, Epoch and Expires are set by the
+	// caller.
 	Plan(run secrets.RunID, items []Item, nonce func() string) ([]Object, error)
 
 	// Create makes the object, holding its items and carrying its mark, and

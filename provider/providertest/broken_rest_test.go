@@ -40,6 +40,31 @@ var brokenRest = map[string]func(*rigged){
 			}))
 		}
 	},
+	"Values/ArriveBesideAnyOthersOrAreRefused: takes what holds another's name for it": func(r *rigged) {
+		r.create = func(ctx context.Context, o provider.Object, open provider.Opener) (string, error) {
+			return r.whole.Create(ctx, o, changed(open, func(values map[secrets.Name]secrets.Value) {
+				for _, v := range values {
+					_ = v.Reveal(func(plain []byte) error {
+						for name := range values {
+							if _, rest, holds := strings.Cut(string(plain), "\n"+name.String()+"="); holds {
+								if taken, err := secrets.NewValue([]byte(rest)); err == nil {
+									values[name] = taken
+								}
+							}
+						}
+						return nil
+					})
+				}
+			}))
+		}
+	},
+	"Values/ArriveBesideAnyOthersOrAreRefused: refuses with a quote": func(r *rigged) {
+		r.beside = func(_ secrets.Name, v secrets.Value, _ []secrets.Name) error {
+			return v.Reveal(func(plain []byte) error {
+				return &secrets.InvalidError{Field: "value", Rule: "may not be " + string(plain)}
+			})
+		}
+	},
 	"Values/OfPlainTextAreCarried: only if short": func(r *rigged) {
 		r.carries = func(_ secrets.Name, v secrets.Value) error {
 			return v.Reveal(func(plain []byte) error {

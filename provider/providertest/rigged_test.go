@@ -26,6 +26,7 @@ type rigged struct {
 	location   func() provider.Location
 	can        func() provider.Capabilities
 	carries    func(secrets.Name, secrets.Value) error
+	beside     func(secrets.Name, secrets.Value, []secrets.Name) error
 	plan       func([]provider.Item, func() string) []provider.Object
 	create     func(context.Context, provider.Object, provider.Opener) (string, error)
 	probe      func(context.Context, provider.Object) (provider.Presence, string, error)
@@ -54,6 +55,13 @@ func (r *rigged) Carries(n secrets.Name, v secrets.Value) error {
 		return r.carries(n, v)
 	}
 	return r.whole.Carries(n, v)
+}
+
+func (r *rigged) CarriesBeside(n secrets.Name, v secrets.Value, others []secrets.Name) error {
+	if r.beside != nil {
+		return r.beside(n, v, others)
+	}
+	return nil
 }
 
 func (r *rigged) Plan(run secrets.RunID, items []provider.Item, nonce func() string) ([]provider.Object, error) {

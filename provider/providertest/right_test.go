@@ -1,6 +1,7 @@
 package providertest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -22,6 +23,18 @@ func TestTheSuiteRejectsNoDriverOfAPlatformThatIsMerelyDifferent(t *testing.T) {
 				return v.Reveal(func(plain []byte) error {
 					if len(plain) > 64 {
 						return &secrets.InvalidError{Field: "value", Rule: "has at most 64 bytes"}
+					}
+					return nil
+				})
+			}
+		},
+		"it carries no name beside the secret that has it": func(r *rigged) {
+			r.beside = func(_ secrets.Name, v secrets.Value, others []secrets.Name) error {
+				return v.Reveal(func(plain []byte) error {
+					for _, other := range others {
+						if bytes.Contains(plain, []byte(other.String())) {
+							return &secrets.InvalidError{Field: "value", Rule: "may not hold the name of another"}
+						}
 					}
 					return nil
 				})

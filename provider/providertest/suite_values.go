@@ -71,6 +71,24 @@ var valueTests = []sentence{
 		}
 		f.removeAll(b)
 	}},
+	{"ArriveBesideAnyOthersOrAreRefused", func(f *fixture) {
+		f.needs(f.Holds != nil, "Holds")
+		names := f.names(2)
+		for _, kind := range []string{"%s=", "x %s=", "\n%s=", "\nexport %s=", "x\" %s=", "{\"%s\":\"", "${%s}"} {
+			plain := map[secrets.Name][]byte{
+				names[0]: fmt.Appendf(nil, kind+"%s", names[1], f.canary()),
+				names[1]: f.canary(),
+			}
+			if f.carries(kind, names[0], plain[names[0]]) && f.carriesBeside(kind, names[0], plain[names[0]], names[1]) {
+				b := f.batchOf(plain)
+				ids := f.createAll(b)
+				for i, o := range b.objects {
+					f.held(b, o, ids[i])
+				}
+				f.removeAll(b)
+			}
+		}
+	}},
 	{"OfPlainTextAreCarried", func(f *fixture) {
 		for _, plain := range []string{"a", "plain text", strings.Repeat("a", 64)} { // the least that a platform must take
 			if !f.carries("plain text", f.name("PSEC_T"), []byte(plain)) {
@@ -103,7 +121,25 @@ func (f *fixture) carries(kind string, name secrets.Name, plain []byte) bool {
 	v, err := secrets.NewValue(plain)
 	f.ok(err)
 	defer v.Destroy()
-	err = f.driver.Carries(name, v)
+	return f.accepts(kind, plain, f.driver.Carries(name, v))
+}
+
+// carriesBeside asks the driver whether it carries a value beside another secret.
+func (f *fixture) carriesBeside(kind string, name secrets.Name, plain []byte, other secrets.Name) bool {
+	f.Helper()
+	n, minds := f.driver.(provider.Neighbor)
+	if !minds {
+		return true
+	}
+	v, err := secrets.NewValue(plain)
+	f.ok(err)
+	defer v.Destroy()
+	return f.accepts(kind, plain, n.CarriesBeside(name, v, []secrets.Name{other}))
+}
+
+// accepts reports whether a driver takes a value, which it may refuse by a rule only.
+func (f *fixture) accepts(kind string, plain []byte, err error) bool {
+	f.Helper()
 	var invalid *secrets.InvalidError
 	switch {
 	case err == nil:
