@@ -44,9 +44,10 @@
 // a change of a secret is told from its repetition by the version. A cancelled
 // change of a secret has had its effect or not; what a cancelled or failed Launch
 // had staged is removed under a context of its own; what a cancelled Complete or
-// Revoke had left to do, the sweep does. A process may die at any point, and another one goes on
-// from the ledger: Attach masks the logs again, Complete removes, and Sweep,
-// which a host must call now and then, finds whatever nobody completed.
+// Revoke had left to do, the sweep does. A process may die at any point, and
+// another one goes on from the ledger: Attach masks the logs again, Complete
+// removes, and Sweep, which a host must call now and then, finds whatever nobody
+// completed.
 //
 // # The limits
 //

@@ -32,10 +32,10 @@ type Config struct {
 	Backend Backend
 	Keyring *crypto.Keyring
 
-	// Home says where the database belongs, in the host's own words: a host name,
-	// a cluster, a deployment; at most 128 bytes of visible ASCII. The first start records it. A database that wakes
-	// up elsewhere, restored or cloned, launches and removes nothing until an
-	// operator has called [Service.Adopt].
+	// Home says where the database belongs, in the host's own words: a host name, a
+	// cluster, a deployment; at most 128 bytes of visible ASCII. The first start
+	// records it. A database that wakes up elsewhere, restored or cloned, launches
+	// and removes nothing until an operator has called [Service.Adopt].
 	Home string
 
 	// Targets are the places to stage to, under durable names.

@@ -7,11 +7,11 @@
 // targets: a staging directory (provider/hpc), and in a process of their own a
 // platform that is late, forgetful and repeats itself as an eventually consistent one
 // may (provider/providertest), and AWS Secrets Manager, which is so too, behind its
-// driver and on the wire (provider/awssm, provider/awssm/awssmtest). They create, update and revoke secrets, launch,
-// renew and complete runs, sweep, and rewrap under new keys, and tell the parent
-// what they set out to do and what was acknowledged. The parent kills one at a
-// moment of its choice and starts another, all the while looking at what is staged
-// for the runs under way.
+// driver and on the wire (provider/awssm, provider/awssm/awssmtest). They create,
+// update and revoke secrets, launch, renew and complete runs, sweep, and rewrap under
+// new keys, and tell the parent what they set out to do and what was acknowledged.
+// The parent kills one at a moment of its choice and starts another, all the while
+// looking at what is staged for the runs under way.
 //
 // Every fifty kills it sweeps until nothing is left, on a bound, and holds what it
 // was told against what there is: leftovers are objects, files, directories, lines

@@ -13,9 +13,9 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider/awssm/internal/answer"
 )
 
-// Client is what the driver needs of a *secretsmanager.Client. What wraps one must
-// pass the options on: they hold the fence, the Region, and keep values out of the SDK's log. A
-// client that drops them is refused.
+// Client is what the driver needs of a *secretsmanager.Client. What wraps one must pass
+// the options on: they hold the fence, the Region, and keep values out of the SDK's
+// log. A client that drops them is refused.
 type Client interface {
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)

@@ -49,9 +49,10 @@ func (d *Driver) Plan(run secrets.RunID, items []provider.Item, _ func() string)
 	return objects, nil
 }
 
-// arn is the ARN of a secret without the random end that AWS gives it. AWS takes it
-// for the secret's, unless its name ends in a hyphen and six characters. Asking by it has credentials of another account refused, which would
-// otherwise be told that nothing is there.
+// arn is the ARN of a secret without the random end that AWS gives it. AWS takes it for
+// the secret's, unless its name ends in a hyphen and six characters. Asking by it has
+// credentials of another account refused, which would otherwise be told that nothing is
+// there.
 func (d *Driver) arn(name string) string {
 	return "arn:" + d.partition + ":secretsmanager:" + d.config.Region + ":" + d.config.Account + ":secret:" + name
 }

@@ -38,15 +38,14 @@
 // parents are writable by their owners only, or sticky as /tmp is. A POSIX ACL by
 // which others may write there shows in the mode and is refused with it; a default
 // ACL of the root that names users or groups is refused too, since one chmod of a
-// task would let these in. ACLs of NFSv4 can't be judged. A path under
-// which another directory shows up, such as the one below a missing mount, is
+// task would let these in. ACLs of NFSv4 can't be judged. A path under which
+// another directory shows up, such as the one below a missing mount, is
 // unavailable: nothing there is taken for gone. Whoever deletes the mark makes all
-// that is staged there stuck until it is put back. Run directories have unguessable names. Every file is
-// created by O_EXCL with its mode in the open call and again on the descriptor,
-// whatever the umask, and gets no byte unless it then has that mode and this owner;
-// files and directories are synced before their references
-// are handed out. All access goes through os.Root, so that no link inside leads
-// out.
+// that is staged there stuck until it is put back. Run directories have unguessable
+// names. Every file is created by O_EXCL with its mode in the open call and again
+// on the descriptor, whatever the umask, and gets no byte unless it then has that
+// mode and this owner; files and directories are synced before their references are
+// handed out. All access goes through os.Root, so that no link inside leads out.
 //
 // Creating makes the empty directory first and asks for the values then: a
 // launcher that was paused in between and has been cleaned up after finds its
@@ -67,9 +66,9 @@
 // Where the launcher is root, [Config.JobUID] is the user whose jobs read: files
 // and directories are handed over on their descriptors when they are written, the
 // run's directory last. That user may then do anything in it, also while root
-// removes it or withdraws from it. Removing takes each directory back, from the
-// top down, before it looks into it; neither follows a link, changes a mode or an
-// owner by name, or empties a directory that is neither that user's nor the
-// driver's: the user could have moved it there and could not have emptied it. Such a directory makes
-// the removal fail with [provider.Forbidden], and what was the run's is gone.
+// removes it or withdraws from it. Removing takes each directory back, from the top
+// down, before it looks into it; neither follows a link, changes a mode or an owner
+// by name, or empties a directory that is neither that user's nor the driver's: the
+// user could have moved it there and could not have emptied it. Such a directory
+// makes the removal fail with [provider.Forbidden], and what was the run's is gone.
 package hpc

@@ -25,17 +25,16 @@ import (
 // was staged: Nextflow writes beside it what its tasks on other nodes read.
 //
 // The copy goes when the job ends: by itself, with whatever status, or by HUP, INT,
-// PIPE, ALRM, TERM, USR1, USR2, XCPU or XFSZ, by which it then ends as if they were not trapped,
-// once the command that it waits for has ended: schedulers signal that one too.
-// The job may call the shell function pipesecrets_remove as soon as it needs the files
-// no more. A job with a trap of its own for EXIT or one of these signals sets it after
-// this text and calls pipesecrets_remove in it, since a shell has one trap for each.
-// The copy outlives its job where no trap runs: if the shell is killed by KILL, as
-// schedulers do some time after TERM, or by a signal that is none of these, or gives way
-// to another program by exec. Then it
-// is the node that removes it: by the mount namespace of the job, in Slurm
-// job_container/tmpfs, by the scheduler's own $TMPDIR, or by the site's epilog, which
-// removes /dev/shm/pipesecrets.* of the job's user.
+// PIPE, ALRM, TERM, USR1, USR2, XCPU or XFSZ, by which it then ends as if they were not
+// trapped, once the command that it waits for has ended: schedulers signal that one
+// too. The job may call the shell function pipesecrets_remove as soon as it needs the
+// files no more. A job with a trap of its own for EXIT or one of these signals sets it
+// after this text and calls pipesecrets_remove in it, since a shell has one trap for
+// each. The copy outlives its job where no trap runs: if the shell is killed by KILL,
+// as schedulers do some time after TERM, or by a signal that is none of these, or gives
+// way to another program by exec. Then it is the node that removes it: by the mount
+// namespace of the job, in Slurm job_container/tmpfs, by the scheduler's own $TMPDIR,
+// or by the site's epilog, which removes /dev/shm/pipesecrets.* of the job's user.
 //
 // The text runs under any options that the job has set, and leaves them as they are. "set
 // -x" and "set -v" show no value while it runs; a job that has set them shows, later,

@@ -25,7 +25,8 @@
 //
 // A value of fewer than [Options].Token bytes is masked only where it stands as a
 // whole token, with no letter, digit, "_" or rune beyond ASCII next to it, but for
-// those that end an escape such as "\n" or "%3D" or a control sequence; and unbroken. One of fewer than [Options].Short bytes, or of which nothing else than
+// those that end an escape such as "\n" or "%3D" or a control sequence; and
+// unbroken. One of fewer than [Options].Short bytes, or of which nothing else than
 // white space is left, is not masked; [Redactor.Short] names those.
 //
 // What can't be found: a value that was compressed, encrypted or hashed, a part of
