@@ -20,6 +20,13 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	for _, variable := range os.Environ() { // nothing of AWS is configured but by a test
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			os.Unsetenv(name)
+		}
+	}
+	os.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	os.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
 	os.Exit(m.Run())
 }
 

@@ -138,7 +138,7 @@ func due(t *testing.T, dir string) {
 	defer h.close()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(time.Minute); ; {
+	for deadline := time.After(5 * time.Minute); ; {
 		runs, err := h.backend.Due(t.Context(), time.Now(), 10)
 		if err == nil && len(runs) == 1 {
 			return

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	syscall.Umask(0o022) // a directory of a test may be writable by nobody else
 	os.Exit(m.Run())
 }
 
@@ -170,7 +172,7 @@ func until(t *testing.T, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(time.Minute); !done(); {
+	for deadline := time.After(5 * time.Minute); !done(); {
 		select {
 		case <-tick.C:
 		case <-deadline:

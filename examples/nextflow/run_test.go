@@ -98,7 +98,7 @@ func TestASignalPassesToNextflowAndTheRunStillCompletes(t *testing.T) {
 	for _, s := range command.Ending {
 		t.Run(s.String(), func(t *testing.T) {
 			p := newPlace(t, declares("TOKEN"))
-			p.fake(`trap 'values >>"$log"; exit 42' INT TERM HUP QUIT; echo ready; while read -r line; do :; done; exit 43`)
+			p.fake(`trap 'values >>"$log"; exit 42' INT TERM HUP QUIT; echo ready; for i in $(seq 600); do sleep 0.1; done; exit 43`)
 			token := canary()
 			cmd := p.run(p.secret("TOKEN", token), "run", "main.nf")
 			stdin, err := cmd.StdinPipe()

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	syscall.Umask(0o022) // a directory of a test may be writable by nobody else
 	os.Exit(m.Run())
 }
 
@@ -173,23 +176,19 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			dir, args, workspace, user := twoValues(t)
 			cmd := quickstart(t, append(args, "sh", "-c",
-				`trap 'echo trapped; exit 42' INT TERM HUP QUIT; echo ready; while read -r line; do :; done; exit 43`)...)
+				`trap 'echo trapped; exit 42' INT TERM HUP QUIT; echo ready; for i in $(seq 600); do sleep 0.1; done; exit 43`)...)
 			stdin, err := cmd.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer stdin.Close()
-			out := &watched{want: "ready\n", seen: make(chan struct{})}
-			cmd.Stdout = out
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			<-out.seen
+			lines := ready(t, cmd)
 			if err := cmd.Process.Signal(s); err != nil {
 				t.Fatal(err)
 			}
+			rest, _ := io.ReadAll(lines)
 			_ = cmd.Wait() // the status is looked at below
-			if code := cmd.ProcessState.ExitCode(); code != 42 || !strings.Contains(out.text.String(), "trapped") {
+			if code := cmd.ProcessState.ExitCode(); code != 42 || !strings.Contains(string(rest), "trapped") {
 				t.Errorf("it ended with %d", code)
 			}
 			clean(t, dir, workspace, user)
@@ -197,21 +196,27 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 	}
 }
 
-// watched tells when a text was written.
-type watched struct {
-	text strings.Builder
-	want string
-	seen chan struct{}
-	told bool
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	n, err := w.text.Write(p)
-	if !w.told && strings.Contains(w.text.String(), w.want) {
-		w.told = true
-		close(w.seen)
+// ready starts the program and waits until the command prints that it is ready. It
+// returns what is printed from then on.
+func ready(t *testing.T, cmd *exec.Cmd) *bufio.Reader {
+	t.Helper()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return n, err
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("it was never ready: %v", err)
+		}
+		if line == "ready\n" {
+			return lines
+		}
+	}
 }
 
 func TestOneSweepCleansUpAfterALauncherThatWasKilled(t *testing.T) {
@@ -222,12 +227,7 @@ func TestOneSweepCleansUpAfterALauncherThatWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stdin.Close()
-	out := &watched{want: "ready\n", seen: make(chan struct{})}
-	cmd.Stdout = out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-out.seen
+	ready(t, cmd)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func until(t *testing.T, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(time.Minute); !done(); {
+	for deadline := time.After(5 * time.Minute); !done(); {
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -68,9 +68,9 @@ func story(ctx context.Context, out io.Writer) (err error) {
 	return nil
 }
 
-// shortLease lets another process take over from a dead launcher in a second
-// instead of two minutes.
-func shortLease(c *pipesecrets.Config) { c.Lease = time.Second }
+// shortLease lets another process take over from a dead launcher in three seconds
+// instead of two minutes. A disk that takes as long for a commit would lose it.
+func shortLease(c *pipesecrets.Config) { c.Lease = 3 * time.Second }
 
 func (t teller) stored(ctx context.Context, h *house, v *cabinet) error {
 	t.chapter("Ada, an admin, stores the workspace's secrets")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 func TestMain(m *testing.M) {
 	role := os.Getenv(roleEnv)
 	if role == "" {
+		syscall.Umask(0o022) // a staging root may be writable by nobody else
 		os.Exit(m.Run())
 	}
 	if role == quitterRole {
@@ -166,13 +168,13 @@ func TestADatabaseThatAcknowledgesBeforeItCommitsLosesSomething(t *testing.T) {
 	t.Error("nothing was lost: the crash test can't see what it is for")
 }
 
-// tardy is a database that tells what is due ten seconds after it is.
+// tardy is a database that tells what is due twenty seconds after it is.
 type tardy struct{ pipesecrets.Backend }
 
 func beTardy(c *pipesecrets.Config) { c.Backend = tardy{c.Backend} }
 
 func (l tardy) Due(ctx context.Context, at time.Time, n int) ([]secrets.RunID, error) {
-	return l.Backend.Due(ctx, at.Add(-10*time.Second), n)
+	return l.Backend.Due(ctx, at.Add(-20*time.Second), n)
 }
 
 func TestASweepThatComesLateIsNoticed(t *testing.T) {

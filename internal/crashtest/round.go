@@ -29,7 +29,11 @@ type round struct {
 const workers = 2
 
 func newRound(ctx context.Context, of trial, t *tally, kills int) (*round, error) {
-	dir, err := os.MkdirTemp("", "crashtest-")
+	parent := os.TempDir()
+	if len(parent) > 60 {
+		parent = "/tmp" // the path of a socket can't be long
+	}
+	dir, err := os.MkdirTemp(parent, "crashtest-")
 	if err != nil {
 		return nil, err
 	}

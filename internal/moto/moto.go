@@ -5,9 +5,12 @@ package moto
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +19,7 @@ import (
 
 // patience is how long moto may take to start, on a machine that is busy with other
 // things.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // Start starts moto and returns its endpoint, which no other test has: the system
 // gives moto a free port. It is stopped at the end of the test; on Linux, whatever
@@ -27,6 +30,7 @@ func Start(t testing.TB) string {
 	program := component.Command(t, "moto", "moto_server")
 	said := &output{endpoint: make(chan string, 1)}
 	cmd := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = dieWithUs()
 	started, ended := make(chan error), make(chan struct{})

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +29,11 @@ type cluster struct {
 	known   map[string]provider.Object // what was planned or planted, by its name
 	calls   uint64                     // each may have changed something
 	refused func(name string) bool
+}
+
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // a staging root may be writable by nobody else
+	os.Exit(m.Run())
 }
 
 func clusters(dir string) func(*world) map[string]platform {

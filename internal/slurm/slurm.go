@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -80,11 +81,11 @@ func Start(t testing.TB) *Cluster {
 }
 
 // layOut makes the directory of a cluster, its configuration and its key. The
-// directory's path is short, since a socket's can't be long, and all but what is in
-// it for everybody is root's alone.
+// directory is in /tmp, whatever TMPDIR says: a socket's path can't be long, and every
+// user must come to what is in it for everybody. All else is root's alone.
 func layOut(t testing.TB) *Cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "slurm")
+	dir, err := os.MkdirTemp("/tmp", "slurm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,18 +171,22 @@ PartitionName=test Nodes=localhost Default=YES MaxTime=INFINITE State=UP
 `, c.Dir, ports[0], ports[1])
 }
 
-// freePorts are ports that nobody listens at. Another may take one before the
-// cluster does; then a daemon ends, and says so.
+// freePorts are ports that nobody listens at, below those that systems give to who
+// asks for any: so that nobody is given one before the cluster listens there.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
+	const lowest, above = 12_000, 32_000
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(ports) < n; tries++ {
+		port := lowest + mathrand.IntN(above-lowest)
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		switch {
+		case err == nil:
+			defer l.Close() // once all are found, so that they differ
+			ports = append(ports, port)
+		case tries > 1000:
 			t.Fatal(err)
 		}
-		defer l.Close() // once all are found, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports
 }

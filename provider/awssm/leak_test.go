@@ -143,7 +143,9 @@ func TestAValueIsInSecretStringAndNowhereElse(t *testing.T) {
 			}
 			for _, plain := range l.plain {
 				for where, text := range map[string][]byte{"a request": tap.wire.Bytes(), "the log": tap.logged.Bytes(), "what was said": said.Bytes()} {
-					if form, found := leak.Find(text, plain); found {
+					// Hundreds of kilobytes of names, ids and signatures hold four bytes
+					// of a value by chance.
+					if form, found := leak.FindAny(text, [][]byte{plain}, 12); found {
 						t.Errorf("%s holds a value, %s", where, form)
 					}
 				}

@@ -4,7 +4,6 @@ package hpc_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,11 +35,24 @@ func process(t *testing.T, line []string, told string) *exec.Cmd {
 // told is what a child process was told, "" in another.
 func told() string { return os.Getenv(inChild) }
 
-// public is a temporary directory that other users can pass.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // a staging root may be writable by nobody else
+	os.Exit(m.Run())
+}
+
+// public is a temporary directory that other users can pass, wherever TMPDIR is.
 func public(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+	dir, err := os.MkdirTemp("/tmp", "hpc-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir

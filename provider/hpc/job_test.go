@@ -329,6 +329,9 @@ func TestAJobForWhichNothingCanBeCopiedEndsWith78(t *testing.T) {
 func TestTheCopyIsInTMPDIRWhereMemoryCantTakeIt(t *testing.T) {
 	component.Root(t)
 	unshare := component.Command(t, "root", "unshare")
+	if exec.Command(unshare, "-m", "true").Run() != nil {
+		component.Missing(t, "mounts", "this process may not mount in a namespace of its own")
+	}
 	text, _ := prologue(t, hpc.Config{}, map[string][]byte{"TOKEN": canary()})
 	for name, c := range map[string]struct {
 		options, before string

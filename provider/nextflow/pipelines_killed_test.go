@@ -66,7 +66,7 @@ func TestAKilledRunLeavesACopyOfTheStoreThatIsRemovedWithIt(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- r.Wait() }()
 	defer func() { _ = os.Remove(filepath.Join(said, "waits.done")) }()
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for !there("executed.done") || !there("changed.done") || !there("waits.done") {
 		select {
 		case <-deadline:

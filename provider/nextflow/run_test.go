@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +25,11 @@ import (
 	"github.com/pipesecrets/pipesecrets/provider/hpc"
 	"github.com/pipesecrets/pipesecrets/secrets"
 )
+
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // a staging root may be writable by nobody else
+	os.Exit(m.Run())
+}
 
 // staging is what provider/hpc has staged for a run.
 type staging struct {

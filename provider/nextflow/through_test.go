@@ -53,9 +53,9 @@ func throughTask(t testing.TB, s nextflow.Store, plain []string) {
 	names := make([]string, len(plain))
 	var print strings.Builder
 	for i, p := range plain {
-		names[i] = fmt.Sprintf("V%d", i)
+		names[i] = fmt.Sprintf("ARRIVES_%d", i) // which is in no value, as V0= may be by chance
 		all[names[i]] = p
-		fmt.Fprintf(&print, "printf '%%s\\0' \"$V%d\"\n", i)
+		fmt.Fprintf(&print, "printf '%%s\\0' \"$%s\"\n", names[i])
 	}
 	var store bytes.Buffer
 	if err := s.Write(&store, values(t, all)); err != nil {

@@ -71,7 +71,9 @@ func TestAKeyOfTheTerminalReachesTheCommandOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stdout)
-	for _, c := range []struct{ line, key string }{{"ready\n", "\x03"}, {"signal\n", "end\n"}} {
+	// A signal that comes between the shell's look for one and its read waits for the
+	// end of the read.
+	for _, c := range []struct{ line, key string }{{"ready\n", "\x03\n"}, {"signal\n", "end\n"}} {
 		if line, err := lines.ReadString('\n'); err != nil || line != c.line {
 			t.Fatalf("it printed %q (%v)", line, err)
 		}

@@ -33,6 +33,7 @@ const childVar = "PIPESECRETS_SQLITE_TEST_CHILD"
 func TestMain(m *testing.M) {
 	role := os.Getenv(childVar)
 	if role == "" {
+		syscall.Umask(0o022) // of what a test writes beside the database
 		os.Exit(m.Run())
 	}
 	if err := child(role, os.Args[1]); err != nil {
