@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +84,18 @@ func (sum totals) String() string {
 		sum.stuck, sum.lost, sum.worstLost,
 		sum.seeds, sum.steps, sum.calls, sum.crashes, sum.takeovers, sum.late, sum.stale,
 		orphans, sum.broken["foreign delete"], sum.broken["early delete"]+sum.broken["early end"], sum.worst.Round(time.Second))
+}
+
+// A history's goroutines run one at a time, as its scheduler says: several processors
+// only hand them to each other, and take 1.5 times as long.
+func TestMain(m *testing.M) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	os.Exit(m.Run())
 }
 
 // wanted is how many seeds to play.
