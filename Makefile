@@ -1,4 +1,4 @@
-.PHONY: help build test race lint fuzz bench-redact quickstart awsbatch nextflow ci
+.PHONY: help build test race lint cross fuzz bench-redact quickstart awsbatch nextflow ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ lint: ## gofmt, go vet, staticcheck, and go.mod as go mod tidy would leave it
 	go vet ./...
 	"$$(go env GOPATH)/bin/staticcheck" ./...
 	go mod tidy -diff
+
+cross: ## go vet, tests included, for other systems on which it is to build
+	GOOS=darwin go vet ./...
+	GOOS=freebsd go vet ./...
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s)

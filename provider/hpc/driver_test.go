@@ -60,6 +60,11 @@ func staged(t testing.TB, plain map[string][]byte) (provider.Object, provider.Op
 
 func canary() []byte { return []byte(rand.Text()) }
 
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // entries returns the names in the root, but for the root's mark.
 func entries(t *testing.T, root string) []string {
 	t.Helper()

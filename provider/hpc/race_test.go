@@ -299,11 +299,6 @@ func TestAJobsUserWhoSwapsLinksAndDirectoriesLeadsRootNowhere(t *testing.T) {
 	t.Logf("%d swaps, %d removals, %d of them after a withdrawal: nothing outside was touched", swaps, removals, withdrawn)
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // naive removes a tree by path, as one would without an enemy.
 func naive(path string) {
 	info, err := os.Lstat(path)
