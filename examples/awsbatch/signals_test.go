@@ -32,11 +32,6 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 		t.Run(c.signal.String()+" "+c.trap, func(t *testing.T) {
 			cmd, tmp := awsbatch(t, "-secret", "TOKEN="+write(t, hostile()), "--", "sh", "-c",
 				c.trap+`echo ready; for i in $(seq 600); do sleep 0.1; done; exit 43`)
-			stdin, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stdin.Close()
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)

@@ -101,11 +101,6 @@ func TestASignalPassesToNextflowAndTheRunStillCompletes(t *testing.T) {
 			p.fake(`trap 'values >>"$log"; exit 42' INT TERM HUP QUIT; echo ready; for i in $(seq 600); do sleep 0.1; done; exit 43`)
 			token := canary()
 			cmd := p.run(p.secret("TOKEN", token), "run", "main.nf")
-			stdin, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stdin.Close()
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)

@@ -177,11 +177,6 @@ func TestASignalPassesToTheCommandAndTheRunStillCompletes(t *testing.T) {
 			dir, args, workspace, user := twoValues(t)
 			cmd := quickstart(t, append(args, "sh", "-c",
 				`trap 'echo trapped; exit 42' INT TERM HUP QUIT; echo ready; for i in $(seq 600); do sleep 0.1; done; exit 43`)...)
-			stdin, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stdin.Close()
 			lines := ready(t, cmd)
 			if err := cmd.Process.Signal(s); err != nil {
 				t.Fatal(err)
